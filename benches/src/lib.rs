@@ -1,0 +1,1 @@
+//! Benchmarks of Farewell live in `benches/`; this library is empty.

@@ -1,0 +1,234 @@
+//! What the threads of a run share: why to stop, and how far each has come.
+
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::memory::resident;
+use super::{End, Limits, Progress};
+
+/// How long a reading of the resident memory is good for.
+const READING: Duration = Duration::from_millis(5);
+/// How often [`Control::watch`] looks at the limits at least.
+const LOOK: Duration = Duration::from_millis(10);
+/// How often it reports.
+const REPORT: Duration = Duration::from_millis(250);
+
+/// Why a run was stopped before it was through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Cause {
+    Memory = 1,
+    States,
+    Interrupted,
+    /// The fingerprints are too short for so many states.
+    Widen,
+    /// An error that the thread concerned reports, or its panic.
+    Failed,
+}
+
+impl Cause {
+    /// How the run ends by it, if that is an end at all.
+    pub(super) fn end(self) -> Option<End> {
+        match self {
+            Cause::Memory => Some(End::MemoryLimit),
+            Cause::States => Some(End::StateLimit),
+            Cause::Interrupted => Some(End::Interrupted),
+            Cause::Widen | Cause::Failed => None,
+        }
+    }
+}
+
+/// One worker's counts so far. On cache lines of its own.
+#[derive(Default)]
+#[repr(align(128))]
+pub(super) struct Counts {
+    pub(super) unique: AtomicU64,
+    pub(super) successors: AtomicU64,
+    pub(super) frontier: AtomicU64,
+    pub(super) depth: AtomicU32,
+}
+
+/// Shared by all threads of a run.
+pub(super) struct Control {
+    limits: Limits,
+    /// Unique states beyond which to stop with [`Cause::Widen`].
+    widen_at: u64,
+    begun: Instant,
+    cause: AtomicU8,
+    /// The least level known to have a violation.
+    violated: AtomicU32,
+    counts: Vec<Counts>,
+    /// Bytes that tables are about to allocate.
+    growing: AtomicU64,
+    memory: AtomicU64,
+    peak: AtomicU64,
+    /// When `memory` was read, in microseconds after `begun`.
+    read_at: AtomicU64,
+}
+
+impl Control {
+    pub(super) fn new(limits: &Limits, widen_at: u64, begun: Instant) -> Self {
+        Control {
+            limits: limits.clone(),
+            widen_at,
+            begun,
+            cause: AtomicU8::new(0),
+            violated: AtomicU32::new(u32::MAX),
+            counts: (0..limits.threads.max(1)).map(|_| Counts::default()).collect(),
+            growing: AtomicU64::new(0),
+            memory: AtomicU64::new(0),
+            peak: AtomicU64::new(0),
+            read_at: AtomicU64::new(0),
+        }
+    }
+
+    /// How many workers there are to be.
+    pub(super) fn workers(&self) -> usize {
+        self.counts.len()
+    }
+
+    /// The counts of one worker, for it to store and others to read.
+    pub(super) fn counts(&self, worker: usize) -> &Counts {
+        &self.counts[worker]
+    }
+
+    /// Stops the run; the first cause stands, but a failure comes before all.
+    pub(super) fn stop(&self, cause: Cause) {
+        if cause == Cause::Failed {
+            self.cause.store(cause as u8, Relaxed);
+        } else {
+            let _ = self.cause.compare_exchange(0, cause as u8, Relaxed, Relaxed);
+        }
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.cause.load(Relaxed) != 0
+    }
+
+    pub(super) fn cause(&self) -> Option<Cause> {
+        use Cause::{Failed, Interrupted, Memory, States, Widen};
+        let cause = self.cause.load(Relaxed);
+        [Memory, States, Interrupted, Widen, Failed].into_iter().find(|&known| known as u8 == cause)
+    }
+
+    /// Why a run that found `unique` states is not a whole one, if it is not. The limit on states counts even if
+    /// all of them were found before anybody looked: the verdict is no matter of timing.
+    pub(super) fn cut(&self, unique: u64) -> Option<Cause> {
+        self.cause().or_else(|| self.over_count(unique))
+    }
+
+    /// Notes that there is a violation in `level`.
+    pub(super) fn violation_at(&self, level: u32) {
+        self.violated.fetch_min(level, Relaxed);
+    }
+
+    /// Whether `level` need not be expanded because a violation was found in it or before it.
+    pub(super) fn is_over(&self, level: u32) -> bool {
+        level >= self.violated.load(Relaxed)
+    }
+
+    /// Looks at every limit and stops the run if one is met.
+    pub(super) fn check(&self) {
+        self.check_against(self.sum(|counts| &counts.unique));
+    }
+
+    fn check_against(&self, unique: u64) {
+        if self.limits.stop.load(Relaxed) {
+            self.stop(Cause::Interrupted);
+        }
+        if let Some(cause) = self.over_count(unique) {
+            self.stop(cause);
+        }
+        let now = self.begun.elapsed().as_micros() as u64;
+        let then = self.read_at.load(Relaxed);
+        let is_due = then == 0 || now.saturating_sub(then) >= READING.as_micros() as u64;
+        if is_due && self.read_at.compare_exchange(then, now.max(1), Relaxed, Relaxed).is_ok() {
+            self.read_memory();
+        }
+        if self.memory.load(Relaxed) > self.limits.memory {
+            self.stop(Cause::Memory);
+        }
+    }
+
+    fn over_count(&self, unique: u64) -> Option<Cause> {
+        if self.limits.states.is_some_and(|most| unique > most) {
+            Some(Cause::States)
+        } else if unique > self.widen_at {
+            Some(Cause::Widen)
+        } else {
+            None
+        }
+    }
+
+    /// Whether `bytes` more fit under the limit on memory; stops the run if not. Call [`Control::grown`] when
+    /// they are allocated.
+    pub(super) fn may_grow(&self, bytes: u64) -> bool {
+        let growing = self.growing.fetch_add(bytes, Relaxed) + bytes;
+        if self.limits.memory == u64::MAX || self.read_memory().saturating_add(growing) <= self.limits.memory {
+            return true;
+        }
+        self.growing.fetch_sub(bytes, Relaxed);
+        self.stop(Cause::Memory);
+        false
+    }
+
+    /// The growth that [`Control::may_grow`] allowed has happened.
+    pub(super) fn grown(&self, bytes: u64) {
+        self.growing.fetch_sub(bytes, Relaxed);
+    }
+
+    fn read_memory(&self) -> u64 {
+        let now = resident().unwrap_or(0);
+        self.memory.store(now, Relaxed);
+        self.peak.fetch_max(now, Relaxed);
+        now
+    }
+
+    /// The most that was seen resident so far.
+    pub(super) fn peak(&self) -> u64 {
+        self.read_memory();
+        self.peak.load(Relaxed)
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    fn sum(&self, count: impl Fn(&Counts) -> &AtomicU64) -> u64 {
+        self.counts.iter().map(|counts| count(counts).load(Relaxed)).sum()
+    }
+
+    /// How far the workers have come, from their counts.
+    pub(super) fn progress(&self) -> Progress {
+        Progress {
+            unique: self.sum(|counts| &counts.unique),
+            successors: self.sum(|counts| &counts.successors),
+            depth: self.counts.iter().map(|counts| counts.depth.load(Relaxed)).max().unwrap_or(0),
+            frontier: self.sum(|counts| &counts.frontier),
+            ..Progress::default()
+        }
+    }
+
+    /// Watches over a run from the calling thread until it has finished: checks the limits and reports what
+    /// `counts` tells (it need not fill in time and memory).
+    pub(super) fn watch(
+        &self,
+        has_finished: impl Fn() -> bool,
+        counts: impl Fn() -> Progress,
+        report: &(dyn Fn(&Progress) + Sync),
+    ) {
+        let mut pause = Duration::from_micros(50);
+        let mut reported = Instant::now();
+        while !has_finished() {
+            let counts = counts();
+            self.check_against(counts.unique);
+            if reported.elapsed() >= REPORT {
+                reported = Instant::now();
+                report(&Progress { elapsed: self.elapsed(), memory: self.memory.load(Relaxed), ..counts });
+            }
+            thread::sleep(pause);
+            pause = (pause * 2).min(LOOK);
+        }
+    }
+}

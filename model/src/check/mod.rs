@@ -1,0 +1,238 @@
+//! The engines that explore a finite transition system exhaustively.
+//!
+//! What lives here: the two engines behind one function, [`explore`], with their common limits, progress and
+//! outcome; what they are built of (fingerprints, the table of visited states, frontiers, traces, the reading
+//! of memory). What does not: the systems themselves ([`crate::space`] is all that is known of them), what
+//! makes a state a violation, and how an outcome is shown.
+//!
+//! | engine | is |
+//! |---|---|
+//! | [`Engine::Timely`] | the fast one: breadth first, level by level, on timely dataflow, the visited states sharded over workers |
+//! | [`Engine::Stateright`] | the reference: stateright's own breadth-first checker over an adapter |
+//!
+//! On a run that ends [`End::Exhausted`] both agree on unique states and successors, and on depth when
+//! stateright runs on one thread. On a run that ends [`End::Violated`] they agree on the verdict and, with
+//! one thread, on the length of the trace: the counts then differ, because stateright stops in the middle of
+//! a level and judges states when it expands them, not when it finds them.
+
+mod control;
+mod fingerprint;
+mod frontier;
+mod memory;
+mod parcel;
+mod sent;
+mod stateright;
+mod timely;
+mod trace;
+mod visited;
+mod worker;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use crate::space::Space;
+
+pub use memory::{available, resident};
+
+/// Unique states beyond which 64-bit fingerprints are given up for 128-bit ones.
+pub const WIDEN_AT: u64 = 100_000_000;
+
+/// Which engine explores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// Breadth first on timely dataflow.
+    Timely,
+    /// Stateright's breadth-first checker, the reference.
+    Stateright,
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Engine::Timely => "timely",
+            Engine::Stateright => "stateright",
+        })
+    }
+}
+
+impl FromStr for Engine {
+    type Err = CheckError;
+
+    fn from_str(name: &str) -> Result<Self, CheckError> {
+        match name {
+            "timely" => Ok(Engine::Timely),
+            "stateright" => Ok(Engine::Stateright),
+            _ => Err(CheckError::UnknownEngine(name.to_owned())),
+        }
+    }
+}
+
+/// How many bits identify a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Width {
+    /// 64 bits; a run that passes [`WIDEN_AT`] unique states starts again with 128.
+    Bits64,
+    /// 128 bits.
+    Bits128,
+}
+
+/// What a run may use, and what stops it.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Worker threads; 0 means 1.
+    pub threads: usize,
+    /// Bytes the process may have resident. A table about to grow past it stops the run instead. Where the
+    /// system does not tell what is resident (anything but Linux), this is not enforced.
+    pub memory: u64,
+    /// The most unique states to accept: a run that finds more never ends [`End::Exhausted`].
+    pub states: Option<u64>,
+    /// Stops the run when set, from any thread or a signal handler.
+    pub stop: Arc<AtomicBool>,
+    /// Bits of a fingerprint. Stateright has 64 of its own and refuses 128.
+    pub width: Width,
+    /// The unique states at which 64 bits no longer do; only tests set anything but [`WIDEN_AT`].
+    #[doc(hidden)]
+    pub widen_at: u64,
+}
+
+impl Default for Limits {
+    /// All processors, no bound on memory or states, 64 bits.
+    fn default() -> Self {
+        Limits {
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            memory: u64::MAX,
+            states: None,
+            stop: Arc::default(),
+            width: Width::Bits64,
+            widen_at: WIDEN_AT,
+        }
+    }
+}
+
+/// How far a run has come. Counts start again from zero when a run is restarted with wider fingerprints.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Progress {
+    /// Unique states found.
+    pub unique: u64,
+    /// Successors generated.
+    pub successors: u64,
+    /// The deepest level found.
+    pub depth: u32,
+    /// States found but not yet expanded (for stateright 0: it does not tell).
+    pub frontier: u64,
+    /// Time since the start.
+    pub elapsed: Duration,
+    /// Bytes resident, of the whole process; 0 where the system does not tell.
+    pub memory: u64,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Every reachable state was found, and none is a violation.
+    Exhausted,
+    /// A violation was found; [`Outcome::trace`] leads to it.
+    Violated {
+        /// The bits of [`Space::violations`] in the last state of the trace.
+        violations: u32,
+    },
+    /// Cut short: one more allocation would have passed [`Limits::memory`].
+    MemoryLimit,
+    /// Cut short: more than [`Limits::states`] were found.
+    StateLimit,
+    /// Cut short by [`Limits::stop`].
+    Interrupted,
+}
+
+/// What a run found. The counts of a run that was cut short are those so far.
+#[derive(Clone, Debug)]
+pub struct Outcome<S> {
+    /// How it ended.
+    pub end: End,
+    /// Unique states found.
+    pub unique: u64,
+    /// Successors generated: calls of `each` by [`Space::successors`], repeated ones included.
+    pub successors: u64,
+    /// Breadth-first level of the deepest unique state; the initial states are level 0. Stateright with more
+    /// than one thread does not go strictly level by level: its depth may then be off.
+    pub depth: u32,
+    /// Time from start to end, restarts included.
+    pub elapsed: Duration,
+    /// Time inside [`Space::successors`], summed over threads, restarts included. Timely measures it by
+    /// batches; stateright by a sample of the calls.
+    pub generating: Duration,
+    /// The most bytes seen resident, of the whole process; 0 where the system does not tell.
+    pub peak_memory: u64,
+    /// [`Space::bound_hit`] at the end.
+    pub bound_hit: bool,
+    /// The fingerprints that [`Outcome::collision_probability`] is about.
+    pub width: Width,
+    /// An upper estimate of the probability that two states had one fingerprint: n^2/2^65 or n^2/2^129.
+    pub collision_probability: f64,
+    /// The way from an initial state to the violation, both included; empty if there is none. From timely a
+    /// shortest one, and always the same; from stateright a shortest one when it runs on one thread.
+    pub trace: Vec<S>,
+}
+
+/// Why an exploration has no outcome.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckError {
+    /// Not the name of an engine.
+    #[error("there is no engine `{0}`: it is `timely` or `stateright`")]
+    UnknownEngine(String),
+    /// The space has no initial state, so nothing would be checked.
+    #[error("the space has no initial state")]
+    NoInitialState,
+    /// Stateright's fingerprints have 64 bits.
+    #[error("stateright's fingerprints have 64 bits: 128 are for the timely engine")]
+    NarrowOnly,
+    /// There are more levels than the table of visited states can count.
+    #[error("the space has more than {0} levels")]
+    TooDeep(u32),
+    /// The threads of the engine could not be started.
+    #[error("the engine did not start: {0}")]
+    Start(String),
+    /// A thread of the engine panicked, most likely in the space's own code.
+    #[error("a thread of the engine panicked")]
+    Panicked,
+    /// The violation was found but the way to it could not be walked again: the space is not deterministic, or
+    /// two states share a fingerprint.
+    #[error("the trace breaks off at step {0}: the space is not deterministic, or two states share a fingerprint")]
+    BrokenTrace(usize),
+}
+
+/// Explores `space` until every state is found, a violation is, or a limit is met.
+///
+/// `progress` is called about four times a second on the calling thread, never after this returns. Any number
+/// of explorations may run in one process, one after another or at once; [`Limits::memory`] and
+/// [`Outcome::peak_memory`] are about the whole process.
+///
+/// With timely, counts, depth, verdict and trace do not depend on the number of threads: a violation ends the
+/// run only when its level is complete, and of the violating states in it the one with the least fingerprint
+/// is shown. If a limit cuts that very level short, the violation is still reported by a shortest trace, but
+/// which one may vary.
+///
+/// # Errors
+///
+/// See [`CheckError`].
+pub fn explore<M: Space>(
+    engine: Engine,
+    space: &Arc<M>,
+    limits: &Limits,
+    progress: &(dyn Fn(&Progress) + Sync),
+) -> Result<Outcome<M::State>, CheckError> {
+    let begun = Instant::now();
+    match (engine, limits.width) {
+        (Engine::Stateright, Width::Bits64) => stateright::run(space, limits, begun, progress),
+        (Engine::Stateright, Width::Bits128) => Err(CheckError::NarrowOnly),
+        (Engine::Timely, Width::Bits128) => timely::run::<M, u128>(space, limits, begun, Duration::ZERO, progress),
+        (Engine::Timely, Width::Bits64) => timely::run::<M, u64>(space, limits, begun, Duration::ZERO, progress),
+    }
+}

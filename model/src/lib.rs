@@ -1,0 +1,12 @@
+//! The TCP close protocol, as an executable specification and a world to check it in.
+#![forbid(unsafe_code)]
+
+pub mod check;
+pub mod endpoint;
+pub mod properties;
+pub mod rules;
+pub mod scenarios;
+pub mod seq;
+pub mod space;
+pub mod spec;
+pub mod world;

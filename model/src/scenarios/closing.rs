@@ -1,0 +1,237 @@
+//! One connection: every way of opening and closing it.
+
+use super::build::{client, server, world};
+use super::{Expect, Scenario, Size};
+use crate::spec::choices::AckWhen;
+use crate::world::{Clocks, Goal, Step, When};
+
+const AT_ONCE: When = When::AT_ONCE;
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        id: "close-half",
+        shows: "the client half-closes first, data still flows the other way, then the server closes",
+        expects: Expect::Verified,
+        goals: &[Goal::Finished, Goal::AllDelivered],
+        pinned: [0, 0],
+        special: 0,
+        build: |size| world(size, &client(size.bytes(), AT_ONCE), &server(size.bytes(), AT_ONCE)),
+    },
+    Scenario {
+        id: "close-passive-first",
+        shows: "the side that listened closes first and goes through TIME_WAIT",
+        expects: Expect::Verified,
+        goals: &[Goal::Finished, Goal::AllDelivered],
+        pinned: [0, 0],
+        special: 0,
+        build: |size| {
+            let n = size.bytes();
+            world(
+                size,
+                &[Step::Connect(AT_ONCE), Step::Send(n), Step::AwaitEnd, Step::Close],
+                &[Step::Listen(AT_ONCE), Step::AwaitData(n), Step::Send(n), Step::Shutdown, Step::AwaitEnd],
+            )
+        },
+    },
+    Scenario {
+        id: "close-simultaneous",
+        shows: "both sides write and close at any moment, also at once: CLOSING, and TIME_WAIT on both sides",
+        expects: Expect::Verified,
+        goals: &[Goal::Finished, Goal::AllDelivered, Goal::BothClosing, Goal::BothTimeWait],
+        pinned: [0, 0],
+        special: 0,
+        build: |size| {
+            let n = size.bytes();
+            world(
+                size,
+                &[Step::Connect(AT_ONCE), Step::Send(n), Step::Shutdown, Step::AwaitEnd],
+                &[Step::Listen(AT_ONCE), Step::AwaitEstablished, Step::Send(n), Step::Shutdown, Step::AwaitEnd],
+            )
+        },
+    },
+    Scenario {
+        id: "open-simultaneous",
+        shows: "both sides open actively at once, then both close",
+        expects: Expect::Verified,
+        goals: &[Goal::Finished, Goal::AllDelivered, Goal::BothTimeWait],
+        pinned: [0, 0],
+        special: 0,
+        build: |size| {
+            let n = size.bytes();
+            let steps = [Step::Connect(AT_ONCE), Step::Send(n), Step::Shutdown, Step::AwaitEnd];
+            world(size, &steps, &steps)
+        },
+    },
+    Scenario {
+        id: "close-early-active",
+        shows: "the side that opened actively closes before the handshake ends",
+        expects: Expect::Verified,
+        goals: &[Goal::Finished, Goal::AllDelivered, Goal::ToldReset],
+        pinned: [0, 0],
+        special: 0,
+        build: |size| {
+            let n = size.bytes();
+            let a = [Step::Connect(AT_ONCE), Step::Shutdown, Step::AwaitEnd];
+            let b = [Step::Connect(AT_ONCE), Step::Send(n), Step::Shutdown, Step::AwaitEnd];
+            world(size, &a, &b)
+        },
+    },
+    Scenario {
+        id: "close-early-passive",
+        shows: "the side that listened closes in LISTEN or in SYN_RECEIVED, with data pending and without",
+        expects: Expect::Verified,
+        goals: &[Goal::Finished, Goal::AllDelivered, Goal::ToldRefused],
+        pinned: [0, 0],
+        special: 0,
+        build: |size| {
+            let n = size.bytes();
+            world(
+                size,
+                &[Step::Connect(AT_ONCE), Step::Send(n), Step::AwaitEnd, Step::Shutdown],
+                &[Step::Listen(AT_ONCE), Step::Send(n), Step::Shutdown, Step::AwaitEnd],
+            )
+        },
+    },
+    Scenario {
+        id: "reorder-held",
+        shows: "data and FIN arrive out of order and are held until what stands in front of them has come",
+        expects: Expect::Verified,
+        goals: &[Goal::Finished, Goal::AllDelivered],
+        pinned: [0, 0],
+        special: 0,
+        build: |size| reordered(size, true),
+    },
+    Scenario {
+        id: "reorder-dropped",
+        shows: "the same without a reassembly queue: what is out of order is dropped and sent again",
+        expects: Expect::Verified,
+        goals: &[Goal::Finished, Goal::AllDelivered],
+        pinned: [0, 0],
+        special: 0,
+        build: |size| reordered(size, false),
+    },
+    Scenario {
+        id: "zero-window",
+        shows: "a close behind a closed window: probes, then the data, then the FIN",
+        expects: Expect::Verified,
+        goals: &[Goal::Finished, Goal::AllDelivered],
+        pinned: [0, 0],
+        special: 0,
+        build: |size| {
+            let mut plan = world(
+                size,
+                &[Step::Connect(AT_ONCE), Step::Send(2), Step::Shutdown, Step::AwaitEnd],
+                &[Step::Listen(AT_ONCE), Step::ReceiveAll, Step::Close],
+            )
+            .both(|h| h.tcp.fixed_window = false);
+            plan.hosts[1].reads = false;
+            plan.hosts[1].tcp.receive_buffer = 1;
+            plan
+        },
+    },
+    Scenario {
+        id: "zero-window-close-wait",
+        shows: "the side that was closed first has data behind a closed window: LAST_ACK only when its FIN goes out",
+        expects: Expect::Verified,
+        goals: &[Goal::Finished, Goal::AllDelivered],
+        pinned: [0, 0],
+        special: 0,
+        build: |size| {
+            let mut plan = world(
+                size,
+                &[Step::Connect(AT_ONCE), Step::Shutdown, Step::ReceiveAll],
+                &[Step::Listen(AT_ONCE), Step::AwaitEnd, Step::Send(2), Step::Close],
+            )
+            .both(|h| h.tcp.fixed_window = false);
+            plan.hosts[0].reads = false;
+            plan.hosts[0].tcp.receive_buffer = 1;
+            plan
+        },
+    },
+    Scenario {
+        id: "close-unread",
+        shows: "a close with unread data sends a RST, and the peer is told",
+        expects: Expect::Verified,
+        goals: &[Goal::Finished, Goal::ToldReset],
+        pinned: [0, 0],
+        special: 0,
+        build: |size| {
+            let mut plan = world(
+                size,
+                &[Step::Connect(AT_ONCE), Step::Send(size.bytes()), Step::Shutdown, Step::AwaitEnd],
+                &[Step::Listen(AT_ONCE), Step::AwaitEstablished, Step::Send(size.bytes()), Step::Close],
+            );
+            plan.hosts[1].reads = false;
+            plan.hosts[1].tcp.fixed_window = false;
+            plan.hosts[0].tcp.fixed_window = false;
+            plan
+        },
+    },
+    Scenario {
+        id: "data-after-close",
+        shows: "data that arrives after a full close is answered with a RST, and its sender is told",
+        expects: Expect::Verified,
+        goals: &[Goal::Finished, Goal::ToldReset],
+        pinned: [0, 0],
+        special: 0,
+        build: |size| {
+            world(
+                size,
+                &[Step::Connect(AT_ONCE), Step::Send(size.bytes()), Step::Close],
+                &[Step::Listen(AT_ONCE), Step::AwaitEnd, Step::Send(size.bytes()), Step::Close],
+            )
+        },
+    },
+    Scenario {
+        id: "delayed-ack",
+        shows: "acknowledgments that wait for the timer or for something to ride on",
+        expects: Expect::Verified,
+        goals: &[Goal::Finished, Goal::AllDelivered],
+        pinned: [0, 0],
+        special: 0,
+        build: |size| {
+            world(size, &client(size.bytes(), AT_ONCE), &server(size.bytes(), AT_ONCE))
+                .both(|h| h.tcp.choices.ack = AckWhen::Delayed)
+        },
+    },
+    Scenario {
+        id: "clocks-apart",
+        shows: "the hosts' clocks tick in turn, either first, rather than together",
+        expects: Expect::Verified,
+        goals: &[Goal::Finished, Goal::AllDelivered],
+        pinned: [0, 0],
+        special: 0,
+        build: |size| {
+            let mut plan = world(size, &client(size.bytes(), AT_ONCE), &server(size.bytes(), AT_ONCE));
+            plan.clocks = Clocks::InTurn;
+            plan
+        },
+    },
+    Scenario {
+        id: "keep-alive",
+        shows: "keep-alives probe an idle connection, and stop when it closes",
+        expects: Expect::Verified,
+        goals: &[Goal::Finished, Goal::AllDelivered],
+        pinned: [0, 0],
+        special: 0,
+        build: |size| {
+            let mut plan = world(size, &client(size.bytes(), AT_ONCE), &server(size.bytes(), AT_ONCE));
+            plan.hosts[0].tcp.keep_alive = Some(1);
+            plan
+        },
+    },
+];
+
+/// Two bytes in two segments and the FIN in a third.
+fn reordered(size: Size, held: bool) -> crate::world::Plan<crate::spec::Spec> {
+    world(
+        size,
+        &[Step::Connect(AT_ONCE), Step::Send(2), Step::Shutdown, Step::AwaitEnd],
+        &[Step::Listen(AT_ONCE), Step::AwaitEnd, Step::Send(1), Step::Close],
+    )
+    .both(|h| {
+        h.tcp.choices.mss = 1;
+        h.tcp.choices.fin_rides = false;
+        h.tcp.choices.reassembly = held;
+    })
+}

@@ -1,0 +1,130 @@
+//! What goes wrong with hosts and users: aborts, crashes, peers that vanish, users that give up.
+
+use super::build::{client, server, world};
+use super::{Expect, Scenario};
+use crate::world::{Goal, IsnPolicy, Step, When};
+
+const AT_ONCE: When = When::AT_ONCE;
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        id: "abort-anywhere",
+        shows: "either user aborts at any moment, in any state",
+        expects: Expect::Verified,
+        goals: &[Goal::Finished, Goal::AllDelivered, Goal::ToldReset],
+        pinned: [0, 0],
+        special: 0,
+        build: |size| {
+            world(
+                size,
+                &client(size.bytes(), AT_ONCE),
+                &[Step::Listen(AT_ONCE), Step::AwaitEstablished, Step::Send(size.bytes()), Step::Shutdown, Step::AwaitEnd],
+            )
+            .both(|h| h.aborts = true)
+        },
+    },
+    Scenario {
+        id: "abort-reuse",
+        shows: "the client aborts and opens again: the side that sent the RST lingers first",
+        expects: Expect::Verified,
+        goals: &[Goal::Finished, Goal::SecondLifeReads, Goal::OldDuplicate],
+        pinned: [0, 0],
+        special: 0,
+        build: |size| {
+            let n = size.bytes();
+            let mut plan = world(
+                size,
+                &[Step::Connect(AT_ONCE), Step::Send(n), Step::Abort],
+                &[Step::Listen(AT_ONCE), Step::AwaitEnd, Step::Close],
+            );
+            plan.hosts[0].then(&[Step::Connect(When::PEER_FINISHED), Step::Send(n), Step::Shutdown, Step::AwaitEnd]);
+            plan.hosts[1].then(&[Step::Listen(When::DRAINED), Step::AwaitEnd, Step::Close]);
+            plan
+        },
+    },
+    Scenario {
+        id: "crash",
+        shows: "the client crashes, keeps quiet for one MSL and opens again with any number",
+        expects: Expect::Verified,
+        goals: &[Goal::Finished, Goal::SecondLifeReads, Goal::ToldReset],
+        pinned: [0, 0],
+        special: 0,
+        build: crashing,
+    },
+    Scenario {
+        id: "crash-no-quiet",
+        shows: "the same without quiet time",
+        expects: Expect::Violated("stream", "old segments of the life before the crash are still in the network"),
+        goals: &[],
+        pinned: [0, 0],
+        special: 0,
+        build: |size| {
+            let mut plan = crashing(size);
+            plan.rules = plan.rules.without(crate::rules::Rule::QuietTime);
+            plan
+        },
+    },
+    Scenario {
+        id: "peer-vanishes",
+        shows: "the peer vanishes at any moment: R2 ends what waits for an ACK, the orphan's timeout ends FIN_WAIT_2",
+        expects: Expect::Verified,
+        goals: &[Goal::ToldGaveUp],
+        pinned: [0, 0],
+        special: 0,
+        build: |size| {
+            let mut plan = world(
+                size,
+                &[Step::Connect(AT_ONCE), Step::Send(size.bytes()), Step::Close],
+                &[Step::Listen(AT_ONCE), Step::AwaitEnd, Step::Close],
+            )
+            .both(|h| {
+                h.tcp.give_up = Some(2);
+                h.tcp.fin_wait_2 = Some(2);
+                h.orphan_timer = true;
+            });
+            plan.hosts[1].vanishes = true;
+            plan
+        },
+    },
+    Scenario {
+        id: "user-timeout",
+        shows: "the user timeout ends a connection in any state, and both users are told the truth",
+        expects: Expect::Verified,
+        goals: &[Goal::Finished, Goal::AllDelivered, Goal::ToldUserTimeout, Goal::ToldReset],
+        pinned: [0, 0],
+        special: 0,
+        build: |size| {
+            world(size, &client(size.bytes(), AT_ONCE), &server(size.bytes(), AT_ONCE))
+                .both(|h| h.tcp.user_timeout = Some(1))
+        },
+    },
+    Scenario {
+        id: "refused",
+        shows: "nobody listens: the SYN is answered with a RST",
+        expects: Expect::Verified,
+        goals: &[Goal::ToldRefused],
+        pinned: [0, 0],
+        special: 0,
+        build: |size| {
+            let mut plan = world(size, &[Step::Connect(AT_ONCE), Step::Send(size.bytes()), Step::Shutdown], &[]);
+            plan.hosts[0].isn = IsnPolicy::Above;
+            plan
+        },
+    },
+];
+
+/// The client may crash once, and opens again.
+fn crashing(size: super::Size) -> crate::world::Plan<crate::spec::Spec> {
+    let n = size.bytes();
+    let mut plan = world(
+        size,
+        &[Step::Connect(AT_ONCE), Step::Send(n), Step::Shutdown, Step::AwaitEnd],
+        &[Step::Listen(AT_ONCE), Step::AwaitEnd, Step::Close],
+    );
+    plan.hosts[0].then(&[Step::Connect(AT_ONCE), Step::Send(n), Step::Shutdown, Step::AwaitEnd]);
+    plan.hosts[1].then(&[Step::Listen(AT_ONCE), Step::AwaitEnd, Step::Close]);
+    plan.hosts[0].crashes = 1;
+    plan.hosts[0].quiet = size.msl();
+    plan.hosts[1].isn = IsnPolicy::Above;
+    plan
+}

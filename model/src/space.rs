@@ -1,0 +1,47 @@
+//! A finite transition system, as the engines of [`crate::check`] see it.
+//!
+//! The world implements this beside [`stateright::Model`]: stateright's trait is the reference and
+//! feeds its checker and Explorer; this one hands successors out in place, without a list of actions,
+//! and a state as one slice of bytes.
+
+/// What the engines ask of a state: a plain value, identified by its bytes alone.
+pub trait Plain: Copy + Eq + Send + Sync + 'static {
+    /// The bytes that identify the state: two states are the same exactly when these are.
+    ///
+    /// The length may differ between states (unused room at the end is left out); the bytes are canonical.
+    fn bytes(&self) -> &[u8];
+}
+
+/// A transition system to explore exhaustively.
+pub trait Space: Send + Sync + 'static {
+    /// One state.
+    type State: Plain;
+
+    /// The states to begin with; at least one, in an order that is always the same.
+    fn initial(&self) -> Vec<Self::State>;
+
+    /// Hands every successor of `state` to `each`, in an order that is always the same.
+    ///
+    /// Steps that change nothing may be left out. The same successor may come more than once.
+    fn successors(&self, state: &Self::State, each: &mut impl FnMut(&Self::State));
+
+    /// The violations in `state`, one bit each; 0 when there is none.
+    ///
+    /// A state with a violation is an end: it is counted but not expanded.
+    fn violations(&self, state: &Self::State) -> u32;
+
+    /// Whether some successor had to be left out because it did not fit a bound (a full network, say).
+    ///
+    /// Sticky over the whole run; shared by all threads.
+    fn bound_hit(&self) -> bool;
+}
+
+/// The 64-bit fingerprint of a state.
+pub fn fingerprint(state: &impl Plain) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(state.bytes())
+}
+
+/// The 128-bit fingerprint of a state, for runs beyond 10^8 states.
+pub fn fingerprint_wide(state: &impl Plain) -> u128 {
+    xxhash_rust::xxh3::xxh3_128(state.bytes())
+}

@@ -1,0 +1,142 @@
+//! What a world is made of: two hosts, their applications' scripts, the clock and the network. Data only.
+
+use crate::endpoint::Endpoint;
+use crate::rules::RuleSet;
+use crate::seq::Seq;
+
+/// The most lives of one host.
+pub const MAX_LIVES: usize = 3;
+
+/// What an application waits for before it opens again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct When {
+    /// The peer's TCP has finished the connection before: it is CLOSED or back in LISTEN.
+    pub peer_finished: bool,
+    /// None of this host's own segments is in flight any more.
+    pub drained: bool,
+}
+
+impl When {
+    /// As soon as the own TCP is CLOSED.
+    pub const AT_ONCE: When = When { peer_finished: false, drained: false };
+    /// When the peer has finished.
+    pub const PEER_FINISHED: When = When { peer_finished: true, drained: false };
+    /// When what the host sent has drained from the network.
+    pub const DRAINED: When = When { peer_finished: false, drained: true };
+}
+
+/// One step of an application. Steps are taken in order, each at any moment after it becomes possible.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// Passive OPEN.
+    Listen(When),
+    /// Active OPEN.
+    Connect(When),
+    /// SEND that many bytes in one call.
+    Send(u8),
+    /// RECEIVE that many bytes, as soon as there are as many (for a host that does not read at once).
+    Receive(u8),
+    /// RECEIVE until the end of the stream (for a host that does not read at once).
+    ReceiveAll,
+    /// Half close.
+    Shutdown,
+    /// Full close.
+    Close,
+    /// ABORT.
+    Abort,
+    /// Wait until the connection is synchronized.
+    AwaitEstablished,
+    /// Wait until that many bytes have been read.
+    AwaitData(u8),
+    /// Wait until the end of the stream has been read.
+    AwaitEnd,
+}
+
+/// The script of one life.
+#[derive(Clone, Debug, Default)]
+pub struct Script {
+    /// Its steps; the first opens.
+    pub steps: Vec<Step>,
+    /// Offers the timestamp option.
+    pub timestamps: bool,
+}
+
+/// How a host chooses initial sequence numbers after its first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IsnPolicy {
+    /// The clock of MUST-8: that many numbers a tick since the incarnation before began. Fast data outruns it.
+    Clock(u8),
+    /// The first number above everything used before.
+    Above,
+    /// The number of the incarnation before.
+    Equal,
+    /// Any of these distances from the number of the incarnation before.
+    Menu(&'static [i8]),
+}
+
+impl IsnPolicy {
+    /// A name to print.
+    pub fn name(self) -> String {
+        match self {
+            IsnPolicy::Clock(n) => format!("clock, {n} a tick"),
+            IsnPolicy::Above => "above the previous".into(),
+            IsnPolicy::Equal => "equal to the previous".into(),
+            IsnPolicy::Menu(m) => format!("any of previous {m:+?}"),
+        }
+    }
+}
+
+/// One host.
+#[derive(Clone, Debug)]
+pub struct HostPlan<C> {
+    /// Its TCP.
+    pub tcp: C,
+    /// Its applications, one after the other; at most [`MAX_LIVES`].
+    pub lives: Vec<Script>,
+    /// Reads at once whatever arrives.
+    pub reads: bool,
+    /// ISN policy.
+    pub isn: IsnPolicy,
+    /// May ABORT at any moment, in any state, once a life.
+    pub aborts: bool,
+    /// May crash and forget everything, at any moment, that often.
+    pub crashes: u8,
+    /// Ticks of quiet time after a crash.
+    pub quiet: u8,
+    /// May vanish at any moment: it neither receives nor sends any more.
+    pub vanishes: bool,
+    /// FIN_WAIT_2 of an orphan is expected to have a timer.
+    pub orphan_timer: bool,
+    /// The first ISN.
+    pub base: Seq,
+}
+
+/// How the hosts' clocks run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Clocks {
+    /// Both tick at the same moments.
+    #[default]
+    Together,
+    /// They tick in turn, either first, with any events in between: up to a tick apart.
+    InTurn,
+}
+
+/// A whole world.
+#[derive(Clone, Debug)]
+pub struct Plan<E: Endpoint> {
+    /// Host A and host B.
+    pub hosts: [HostPlan<E::Config>; 2],
+    /// Lifetime of a segment in ticks; deliverable through it.
+    pub lifetime: u8,
+    /// The clocks.
+    pub clocks: Clocks,
+    /// Rules that the world itself keeps: quiet time and ISN choice.
+    pub rules: RuleSet,
+    /// Sends that change no endpoint are added at once, to a fixpoint.
+    pub saturated: bool,
+    /// Which faults are recorded: bits of [`crate::properties::Fault`].
+    pub judged: u32,
+}
+
+/// The ISN menu that takes the place of a safe policy when the rule is off.
+pub const UNSAFE_MENU: &[i8] = &[-2, -1, 0, 1, 2];
