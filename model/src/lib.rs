@@ -1,6 +1,7 @@
 //! The TCP close protocol, as an executable specification and a world to check it in.
 #![forbid(unsafe_code)]
 
+pub mod ablation;
 pub mod check;
 pub mod endpoint;
 pub mod properties;

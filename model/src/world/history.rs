@@ -54,9 +54,9 @@ impl Life {
         self.told & 8 != 0
     }
 
-    /// It aborted, crashed or gave up.
+    /// It aborted, crashed or gave up, or was itself told that it is over: what reaches it now is answered with RST.
     pub fn is_cause(&self) -> bool {
-        self.told & 16 != 0
+        self.told & (16 | 8) != 0
     }
 
     pub(crate) fn write(&mut self, n: u8) {

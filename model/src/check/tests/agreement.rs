@@ -100,7 +100,7 @@ fn a_violation_with_many_shortest_ways_to_it() {
 
 #[test]
 fn an_initial_state_may_be_a_violation() {
-    let graph = Graph::new(&[5, 6, 7], |id| vec![id + 1]).with_bad(|id| u32::from(id == 6 || id == 8) * 2);
+    let graph = Graph::new(&[5, 6, 7], |id| vec![(id + 1) % 100]).with_bad(|id| u32::from(id == 6 || id == 8) * 2);
     assert_eq!(assert_agree_on_violation(&graph), [6]);
 }
 
@@ -108,7 +108,7 @@ fn an_initial_state_may_be_a_violation() {
 fn a_violating_state_is_not_expanded() {
     let graph = Graph::new(&[0], |id| {
         assert_ne!(id, 3, "expanded");
-        vec![id + 1]
+        if id < 9 { vec![id + 1] } else { vec![] }
     });
     assert_eq!(assert_agree_on_violation(&graph.with_bad(|id| u32::from(id == 3))), [0, 1, 2, 3]);
 }
@@ -175,7 +175,7 @@ fn a_panic_in_the_space_is_an_error_and_no_hang() {
         for threads in [1, 3] {
             let graph = Arc::new(Graph::new(&[0], |id| {
                 assert_ne!(id, 5000, "planted");
-                vec![2 * id + 1, 2 * id + 2]
+                if id < 10_000 { vec![2 * id + 1, 2 * id + 2] } else { vec![] }
             }));
             let outcome = try_run(engine, &graph, &free(threads));
             assert!(matches!(outcome, Err(CheckError::Panicked)), "{engine}: {outcome:?}");
