@@ -11,7 +11,7 @@ fn main() {
     for s in all().filter(|s| ids[0] == "all" || ids.contains(&s.id)) {
         let mut plan = s.plan(size, off);
         if plain { plan.saturated = false; }
-        let w: Arc<World<farewell_model::spec::Spec, DEEP_ROOM>> = Arc::new(World::new(plan));
+        let w: Arc<World<farewell_model::spec::Spec, ROOM>> = Arc::new(World::new(plan));
         let mut l = Limits::default();
         l.states = Some(30_000_000);
         l.memory = 16 << 30;

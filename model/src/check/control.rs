@@ -75,7 +75,9 @@ impl Control {
             begun,
             cause: AtomicU8::new(0),
             violated: AtomicU32::new(u32::MAX),
-            counts: (0..limits.threads.max(1)).map(|_| Counts::default()).collect(),
+            counts: (0..limits.threads.max(1))
+                .map(|_| Counts::default())
+                .collect(),
             growing: AtomicU64::new(0),
             memory: AtomicU64::new(0),
             peak: AtomicU64::new(0),
@@ -98,7 +100,9 @@ impl Control {
         if cause == Cause::Failed {
             self.cause.store(cause as u8, Relaxed);
         } else {
-            let _ = self.cause.compare_exchange(0, cause as u8, Relaxed, Relaxed);
+            let _ = self
+                .cause
+                .compare_exchange(0, cause as u8, Relaxed, Relaxed);
         }
     }
 
@@ -109,7 +113,9 @@ impl Control {
     pub(super) fn cause(&self) -> Option<Cause> {
         use Cause::{Failed, Interrupted, Memory, States, Widen};
         let cause = self.cause.load(Relaxed);
-        [Memory, States, Interrupted, Widen, Failed].into_iter().find(|&known| known as u8 == cause)
+        [Memory, States, Interrupted, Widen, Failed]
+            .into_iter()
+            .find(|&known| known as u8 == cause)
     }
 
     /// Why a run that found `unique` states is not a whole one, if it is not. The limit on states counts even if
@@ -143,7 +149,12 @@ impl Control {
         let now = self.begun.elapsed().as_micros() as u64;
         let then = self.read_at.load(Relaxed);
         let is_due = then == 0 || now.saturating_sub(then) >= READING.as_micros() as u64;
-        if is_due && self.read_at.compare_exchange(then, now.max(1), Relaxed, Relaxed).is_ok() {
+        if is_due
+            && self
+                .read_at
+                .compare_exchange(then, now.max(1), Relaxed, Relaxed)
+                .is_ok()
+        {
             self.read_memory();
         }
         if self.memory.load(Relaxed) > self.limits.memory {
@@ -165,7 +176,9 @@ impl Control {
     /// they are allocated.
     pub(super) fn may_grow(&self, bytes: u64) -> bool {
         let growing = self.growing.fetch_add(bytes, Relaxed) + bytes;
-        if self.limits.memory == u64::MAX || self.read_memory().saturating_add(growing) <= self.limits.memory {
+        if self.limits.memory == u64::MAX
+            || self.read_memory().saturating_add(growing) <= self.limits.memory
+        {
             return true;
         }
         self.growing.fetch_sub(bytes, Relaxed);
@@ -196,7 +209,10 @@ impl Control {
     }
 
     fn sum(&self, count: impl Fn(&Counts) -> &AtomicU64) -> u64 {
-        self.counts.iter().map(|counts| count(counts).load(Relaxed)).sum()
+        self.counts
+            .iter()
+            .map(|counts| count(counts).load(Relaxed))
+            .sum()
     }
 
     /// How far the workers have come, from their counts.
@@ -204,7 +220,12 @@ impl Control {
         Progress {
             unique: self.sum(|counts| &counts.unique),
             successors: self.sum(|counts| &counts.successors),
-            depth: self.counts.iter().map(|counts| counts.depth.load(Relaxed)).max().unwrap_or(0),
+            depth: self
+                .counts
+                .iter()
+                .map(|counts| counts.depth.load(Relaxed))
+                .max()
+                .unwrap_or(0),
             frontier: self.sum(|counts| &counts.frontier),
             ..Progress::default()
         }
@@ -225,10 +246,46 @@ impl Control {
             self.check_against(counts.unique);
             if reported.elapsed() >= REPORT {
                 reported = Instant::now();
-                report(&Progress { elapsed: self.elapsed(), memory: self.memory.load(Relaxed), ..counts });
+                report(&Progress {
+                    elapsed: self.elapsed(),
+                    memory: self.memory.load(Relaxed),
+                    ..counts
+                });
             }
             thread::sleep(pause);
             pause = (pause * 2).min(LOOK);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn growth_past_the_limit_is_refused_before_it_happens() {
+        let limits = Limits {
+            memory: 1 << 40,
+            ..Limits::default()
+        };
+        let control = Control::new(&limits, u64::MAX, Instant::now());
+        assert!(control.may_grow((1 << 40) - (64 << 30)));
+        assert!(!control.is_stopped());
+        if resident().is_some() {
+            assert!(!control.may_grow(64 << 30), "two at once count together");
+            assert_eq!(control.cause(), Some(Cause::Memory));
+        }
+    }
+
+    #[test]
+    fn the_first_cause_stands_but_a_failure_comes_before_all() {
+        let control = Control::new(&Limits::default(), u64::MAX, Instant::now());
+        assert_eq!(control.cause(), None);
+        control.stop(Cause::States);
+        control.stop(Cause::Interrupted);
+        assert_eq!(control.cause(), Some(Cause::States));
+        control.stop(Cause::Failed);
+        control.stop(Cause::Memory);
+        assert_eq!(control.cause(), Some(Cause::Failed));
     }
 }

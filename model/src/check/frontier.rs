@@ -23,7 +23,11 @@ pub(super) struct Frontiers<S, F> {
 
 impl<S, F> Frontiers<S, F> {
     pub(super) fn new() -> Self {
-        Frontiers { levels: BTreeMap::new(), spare: Vec::new(), len: 0 }
+        Frontiers {
+            levels: BTreeMap::new(),
+            spare: Vec::new(),
+            len: 0,
+        }
     }
 
     /// States waiting, in all levels.
@@ -45,7 +49,10 @@ impl<S, F> Frontiers<S, F> {
             chunk.push(entry);
             return;
         }
-        let mut chunk = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(CHUNK));
+        let mut chunk = self
+            .spare
+            .pop()
+            .unwrap_or_else(|| Vec::with_capacity(CHUNK));
         chunk.push(entry);
         chunks.push(chunk);
     }

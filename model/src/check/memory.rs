@@ -44,7 +44,13 @@ mod tests {
         let held = vec![1u8; 256 << 20];
         let after = resident().expect("Linux tells");
         assert!(after > before + (100 << 20), "{before} -> {after}");
-        assert_eq!(held.iter().step_by(4096).map(|&x| u64::from(x)).sum::<u64>(), 65_536);
+        assert_eq!(
+            held.iter()
+                .step_by(4096)
+                .map(|&x| u64::from(x))
+                .sum::<u64>(),
+            65_536
+        );
         assert!(available().is_some());
     }
 }

@@ -204,7 +204,9 @@ pub enum CheckError {
     Panicked,
     /// The violation was found but the way to it could not be walked again: the space is not deterministic, or
     /// two states share a fingerprint.
-    #[error("the trace breaks off at step {0}: the space is not deterministic, or two states share a fingerprint")]
+    #[error(
+        "the trace breaks off at step {0}: the space is not deterministic, or two states share a fingerprint"
+    )]
     BrokenTrace(usize),
 }
 
@@ -232,7 +234,11 @@ pub fn explore<M: Space>(
     match (engine, limits.width) {
         (Engine::Stateright, Width::Bits64) => stateright::run(space, limits, begun, progress),
         (Engine::Stateright, Width::Bits128) => Err(CheckError::NarrowOnly),
-        (Engine::Timely, Width::Bits128) => timely::run::<M, u128>(space, limits, begun, Duration::ZERO, progress),
-        (Engine::Timely, Width::Bits64) => timely::run::<M, u64>(space, limits, begun, Duration::ZERO, progress),
+        (Engine::Timely, Width::Bits128) => {
+            timely::run::<M, u128>(space, limits, begun, Duration::ZERO, progress)
+        }
+        (Engine::Timely, Width::Bits64) => {
+            timely::run::<M, u64>(space, limits, begun, Duration::ZERO, progress)
+        }
     }
 }

@@ -29,7 +29,10 @@ pub(super) struct Parcel<S, F> {
 
 impl<S, F> Default for Parcel<S, F> {
     fn default() -> Self {
-        Parcel { owner: 0, records: Vec::new() }
+        Parcel {
+            owner: 0,
+            records: Vec::new(),
+        }
     }
 }
 

@@ -19,7 +19,9 @@ struct Line<F> {
 
 impl<F: Print> Sent<F> {
     pub(super) fn new() -> Self {
-        Sent { lines: vec![Line::default(); LINES] }
+        Sent {
+            lines: vec![Line::default(); LINES],
+        }
     }
 
     /// Reads the line of a state ahead of time; use the result, or the read is optimised away.
@@ -38,7 +40,11 @@ impl<F: Print> Sent<F> {
         if line.mark != 0 && line.print == print && (line.mark < mark || line.parent <= parent) {
             return true;
         }
-        *line = Line { print, parent, mark };
+        *line = Line {
+            print,
+            parent,
+            mark,
+        };
         false
     }
 }
@@ -50,14 +56,20 @@ mod tests {
     #[test]
     fn only_what_changes_nothing_is_known() {
         let mut sent = Sent::<u64>::new();
-        assert!(!sent.knows(0, 0, 0), "an empty line knows nothing, not even zeros");
+        assert!(
+            !sent.knows(0, 0, 0),
+            "an empty line knows nothing, not even zeros"
+        );
         assert!(!sent.knows(7, 50, 3));
         assert!(sent.knows(7, 50, 3));
         assert!(sent.knows(7, 60, 3), "a greater parent");
         assert!(!sent.knows(7, 40, 3), "a lesser parent");
         assert!(sent.knows(7, 40, 3));
         assert!(sent.knows(7, 1, 4), "a lesser parent, a level too late");
-        assert!(!sent.knows(7 + LINES as u64, 1, 4), "another state on the line");
+        assert!(
+            !sent.knows(7 + LINES as u64, 1, 4),
+            "another state on the line"
+        );
         assert!(!sent.knows(7, 50, 4));
     }
 }

@@ -33,7 +33,11 @@ pub(super) fn run<M: Space>(
 ) -> Result<Outcome<M::State>, CheckError> {
     // Stateright expands an initial state as often as it is given.
     let mut seen = HashSet::new();
-    let initial: Vec<_> = space.initial().into_iter().filter(|state| seen.insert(fingerprint(state))).collect();
+    let initial: Vec<_> = space
+        .initial()
+        .into_iter()
+        .filter(|state| seen.insert(fingerprint(state)))
+        .collect();
     if initial.is_empty() {
         return Err(CheckError::NoInitialState);
     }
@@ -56,12 +60,21 @@ pub(super) fn run<M: Space>(
         depth: (checker.max_depth() as u32).saturating_sub(1),
         ..Progress::default()
     };
-    control.watch(|| handles.iter().all(|handle| handle.is_finished()), counts, progress);
+    control.watch(
+        || handles.iter().all(|handle| handle.is_finished()),
+        counts,
+        progress,
+    );
     for handle in handles {
         handle.join().map_err(|_| CheckError::Panicked)?;
     }
 
-    let Progress { unique, successors, depth, .. } = counts();
+    let Progress {
+        unique,
+        successors,
+        depth,
+        ..
+    } = counts();
     let adapter = checker.model();
     let mut trace = Vec::new();
     if adapter.is_violated.load(Relaxed)
@@ -142,9 +155,11 @@ impl<M: Space> Model for Adapter<M> {
 
     fn actions(&self, node: &Self::State, actions: &mut Vec<Self::Action>) {
         let begun = Self::is_sampled().then(Instant::now);
-        self.space.successors(&node.0, &mut |state| actions.push(Node(*state)));
+        self.space
+            .successors(&node.0, &mut |state| actions.push(Node(*state)));
         if let Some(begun) = begun {
-            self.sampled.fetch_add(begun.elapsed().as_nanos() as u64, Relaxed);
+            self.sampled
+                .fetch_add(begun.elapsed().as_nanos() as u64, Relaxed);
         }
     }
 

@@ -23,10 +23,18 @@ pub(super) fn random(seed: u64) -> impl FnMut() -> u64 {
 
 /// Limits that nothing meets that ends as it should, for so many threads.
 fn free(threads: usize) -> Limits {
-    Limits { threads, memory: 4 << 30, ..Limits::default() }
+    Limits {
+        threads,
+        memory: 4 << 30,
+        ..Limits::default()
+    }
 }
 
-fn try_run(engine: Engine, graph: &Arc<Graph>, limits: &Limits) -> Result<Outcome<Node>, CheckError> {
+fn try_run(
+    engine: Engine,
+    graph: &Arc<Graph>,
+    limits: &Limits,
+) -> Result<Outcome<Node>, CheckError> {
     explore(engine, graph, limits, &|_| ())
 }
 

@@ -55,7 +55,11 @@ pub(super) fn run<M: Space, F: Print>(
     }
 
     let unique = workers.iter().map(|worker| worker.unique).sum();
-    let generating = spent + workers.iter().map(|worker| worker.generating).sum::<Duration>();
+    let generating = spent
+        + workers
+            .iter()
+            .map(|worker| worker.generating)
+            .sum::<Duration>();
     let violation = workers.iter().filter_map(|worker| worker.violation).min();
     let mut found = Vec::new();
     let end = match (violation, control.cut(unique)) {
@@ -94,16 +98,35 @@ fn run_workers<M: Space, F: Print>(
 ) -> Result<Vec<Finished<F>>, CheckError> {
     let config = ::timely::Config::process(control.workers());
     let (its_space, its_control) = (Arc::clone(space), Arc::clone(control));
-    let guards = ::timely::execute(config, move |worker| work::<M, F>(worker, &its_space, &its_control))
-        .map_err(CheckError::Start)?;
-    control.watch(|| guards.guards().iter().all(|guard| guard.is_finished()), || control.progress(), progress);
-    guards.join().into_iter().map(|finished| finished.map_err(|_| CheckError::Panicked)).collect()
+    let guards = ::timely::execute(config, move |worker| {
+        work::<M, F>(worker, &its_space, &its_control)
+    })
+    .map_err(CheckError::Start)?;
+    control.watch(
+        || guards.guards().iter().all(|guard| guard.is_finished()),
+        || control.progress(),
+        progress,
+    );
+    guards
+        .join()
+        .into_iter()
+        .map(|finished| finished.map_err(|_| CheckError::Panicked))
+        .collect()
 }
 
 /// Runs one worker thread from start to end.
-fn work<M: Space, F: Print>(timely: &mut TimelyWorker, space: &Arc<M>, control: &Arc<Control>) -> Finished<F> {
+fn work<M: Space, F: Print>(
+    timely: &mut TimelyWorker,
+    space: &Arc<M>,
+    control: &Arc<Control>,
+) -> Finished<F> {
     let _alarm = Alarm(control);
-    let worker = Worker::<M, F>::new(Arc::clone(space), Arc::clone(control), timely.index(), timely.peers());
+    let worker = Worker::<M, F>::new(
+        Arc::clone(space),
+        Arc::clone(control),
+        timely.index(),
+        timely.peers(),
+    );
     let worker = Rc::new(RefCell::new(worker));
     build(timely, &worker, control);
     while timely.has_dataflows() {
@@ -130,7 +153,11 @@ impl Drop for Alarm<'_> {
 }
 
 /// Builds the dataflow of one worker.
-fn build<M: Space, F: Print>(timely: &mut TimelyWorker, worker: &Rc<RefCell<Worker<M, F>>>, control: &Arc<Control>) {
+fn build<M: Space, F: Print>(
+    timely: &mut TimelyWorker,
+    worker: &Rc<RefCell<Worker<M, F>>>,
+    control: &Arc<Control>,
+) {
     let (worker, control) = (Rc::clone(worker), Arc::clone(control));
     timely.dataflow::<u32, _, _>(move |scope| {
         let (back, found) = scope.feedback::<Parcel<M::State, F>>(1);

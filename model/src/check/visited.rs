@@ -44,13 +44,24 @@ struct Segment<F> {
 
 impl<F: Print> Visited<F> {
     pub(super) fn new() -> Self {
-        let segment = || Segment { slots: vec![Slot::default(); FIRST_SLOTS], used: 0 };
-        Visited { segments: (0..1 << SEGMENT_BITS).map(|_| segment()).collect() }
+        let segment = || Segment {
+            slots: vec![Slot::default(); FIRST_SLOTS],
+            used: 0,
+        };
+        Visited {
+            segments: (0..1 << SEGMENT_BITS).map(|_| segment()).collect(),
+        }
     }
 
     /// Offers a state found at `level`, at most [`DEEPEST`]. Of two parents in the same level the lesser stays.
     /// `may_grow` is asked before that many bytes are allocated.
-    pub(super) fn offer(&mut self, print: F, parent: F, level: u32, may_grow: impl FnOnce(u64) -> bool) -> Offered {
+    pub(super) fn offer(
+        &mut self,
+        print: F,
+        parent: F,
+        level: u32,
+        may_grow: impl FnOnce(u64) -> bool,
+    ) -> Offered {
         debug_assert!(level <= DEEPEST);
         let mark = (level + 1) as u16;
         let segment = &mut self.segments[Self::segment(print)];
@@ -69,7 +80,11 @@ impl<F: Print> Visited<F> {
             segment.double();
             at = segment.find(print);
         }
-        segment.slots[at] = Slot { print, parent, mark };
+        segment.slots[at] = Slot {
+            print,
+            parent,
+            mark,
+        };
         segment.used += 1;
         Offered::New
     }
@@ -181,7 +196,9 @@ mod tests {
     #[test]
     fn it_does_not_grow_unasked() {
         let mut table = Visited::<u64>::new();
-        let taken = (0..100u64).take_while(|&n| table.offer(n, 0, 0, |_| false) != Offered::Refused).count();
+        let taken = (0..100u64)
+            .take_while(|&n| table.offer(n, 0, 0, |_| false) != Offered::Refused)
+            .count();
         assert_eq!(taken, FIRST_SLOTS * 5 / 8);
         assert_eq!(table.offer(3, 0, 0, |_| false), Offered::Known);
         let mut asked = 0;

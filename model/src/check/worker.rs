@@ -91,7 +91,14 @@ impl<M: Space, F: Print> Worker<M, F> {
             }
             let print = F::of(&state);
             if print.owner(peers) == index {
-                worker.admit(0, &Successor { state, print, parent: print });
+                worker.admit(
+                    0,
+                    &Successor {
+                        state,
+                        print,
+                        parent: print,
+                    },
+                );
             }
         }
         worker.publish();
@@ -120,8 +127,14 @@ impl<M: Space, F: Print> Worker<M, F> {
     }
 
     /// Expands some states of `level`; `send` gets every parcel that is full, with its owner. Returns how many.
-    pub(super) fn expand(&mut self, level: u32, mut send: impl FnMut(usize, Records<M, F>)) -> usize {
-        let Some(chunk) = self.frontiers.take(level) else { return 0 };
+    pub(super) fn expand(
+        &mut self,
+        level: u32,
+        mut send: impl FnMut(usize, Records<M, F>),
+    ) -> usize {
+        let Some(chunk) = self.frontiers.take(level) else {
+            return 0;
+        };
         let mut batch = std::mem::take(&mut self.batch);
         let mut next = 0;
         while next < chunk.len() && !self.control.is_stopped() {
@@ -129,7 +142,11 @@ impl<M: Space, F: Print> Worker<M, F> {
             while next < chunk.len() && batch.len() < BATCH {
                 let Entry { state, print } = &chunk[next];
                 let each = &mut |state: &M::State| {
-                    batch.push(Successor { state: *state, print: F::default(), parent: *print });
+                    batch.push(Successor {
+                        state: *state,
+                        print: F::default(),
+                        parent: *print,
+                    });
                 };
                 self.space.successors(state, each);
                 next += 1;
@@ -166,7 +183,12 @@ impl<M: Space, F: Print> Worker<M, F> {
         std::mem::replace(&mut self.done, Finished::new())
     }
 
-    fn distribute(&mut self, level: u32, batch: &mut Records<M, F>, send: &mut impl FnMut(usize, Records<M, F>)) {
+    fn distribute(
+        &mut self,
+        level: u32,
+        batch: &mut Records<M, F>,
+        send: &mut impl FnMut(usize, Records<M, F>),
+    ) {
         for record in &mut *batch {
             record.print = F::of(&record.state);
         }
@@ -178,7 +200,10 @@ impl<M: Space, F: Print> Worker<M, F> {
             } else if !self.sent.knows(record.print, record.parent, level) {
                 let parcel = &mut self.outgoing[owner];
                 if parcel.capacity() == 0 {
-                    *parcel = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(PARCEL));
+                    *parcel = self
+                        .spare
+                        .pop()
+                        .unwrap_or_else(|| Vec::with_capacity(PARCEL));
                 }
                 parcel.push(*record);
                 if parcel.len() >= PARCEL {
@@ -213,7 +238,10 @@ impl<M: Space, F: Print> Worker<M, F> {
             grown = if may { bytes } else { 0 };
             may
         };
-        let offered = self.done.visited.offer(found.print, found.parent, level, may_grow);
+        let offered = self
+            .done
+            .visited
+            .offer(found.print, found.parent, level, may_grow);
         if grown > 0 {
             self.control.grown(grown);
         }
@@ -224,11 +252,21 @@ impl<M: Space, F: Print> Worker<M, F> {
         self.done.depth = self.done.depth.max(level);
         let violations = self.space.violations(&found.state);
         if violations == 0 {
-            self.frontiers.push(level, Entry { state: found.state, print: found.print });
+            self.frontiers.push(
+                level,
+                Entry {
+                    state: found.state,
+                    print: found.print,
+                },
+            );
         } else {
             self.control.violation_at(level);
             let violation = (level, found.print, violations);
-            self.done.violation = Some(self.done.violation.map_or(violation, |least| least.min(violation)));
+            self.done.violation = Some(
+                self.done
+                    .violation
+                    .map_or(violation, |least| least.min(violation)),
+            );
         }
     }
 

@@ -7,6 +7,7 @@
 pub mod coverage;
 pub mod history;
 mod judge;
+mod memo;
 pub mod net;
 pub mod plan;
 mod saturate;
@@ -35,13 +36,14 @@ pub struct World<E: Endpoint, const N: usize> {
     /// What has been exercised.
     pub coverage: Arc<Coverage>,
     pub(crate) bases: [Seq; 2],
+    id: u64,
 }
 
 impl<E: Endpoint, const N: usize> World<E, N> {
     /// A world to explore.
     pub fn new(plan: Plan<E>) -> Self {
         let bases = [plan.hosts[0].base, plan.hosts[1].base];
-        Self { plan, coverage: Arc::default(), bases }
+        Self { plan, coverage: Arc::default(), bases, id: memo::world_id() }
     }
 
     fn listening(&self, s: State<E::Image, N>, host: usize) -> State<E::Image, N> {

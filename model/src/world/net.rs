@@ -203,6 +203,14 @@ impl InFlight {
         self.len_field() > 0 || self.has(Flags::FIN)
     }
 
+    pub(super) fn word(self) -> u64 {
+        self.0.get()
+    }
+
+    pub(super) fn from_word(word: u64) -> Self {
+        InFlight(U64::new(word))
+    }
+
     /// Everything but the lifetime.
     #[inline]
     pub fn identity(self) -> u64 {

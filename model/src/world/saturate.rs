@@ -4,87 +4,131 @@
 //! a closed port) may happen at any moment and does nothing else. A state with them contains every state without,
 //! and can do whatever those can: for safety nothing is lost, as long as no bound is hit and no counter counts sends.
 
+use arrayvec::ArrayVec;
+
 use super::World;
 use super::coverage::Covered;
+use super::memo::{Quiet, Who};
 use super::net::{self, Added, InFlight, Sender};
 use super::state::State;
-use crate::endpoint::{Effects, Endpoint, Event, TcpState, Timer};
+use super::step::may_refuse;
+use crate::endpoint::{Effects, Endpoint, Event, Flags, TcpState, Timer};
 use crate::seq::Seq;
 
-/// Since the last fixpoint.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Changed {
-    /// One host and what it sent.
-    Host(usize),
+/// What has changed since the last fixpoint.
+#[derive(Clone, Copy)]
+pub(super) enum Changed<'a, I, const N: usize> {
+    /// One host, and the network by what it sent: the (saturated) state before.
+    Host(usize, &'a State<I, N>),
     /// Lifetimes too.
     Everything,
 }
 
+type Segments = ArrayVec<InFlight, 64>;
+
 impl<E: Endpoint, const N: usize> World<E, N> {
-    pub(super) fn saturate_from(&self, s: &mut State<E::Image, N>, changed: Changed, covered: &mut Covered) {
+    pub(super) fn saturate_from(
+        &self,
+        s: &mut State<E::Image, N>,
+        changed: Changed<'_, E::Image, N>,
+        covered: &mut Covered,
+    ) {
         if !self.plan.saturated || s.faults() != 0 {
             return;
         }
         let mut out = Effects::default();
-        // Which host has to look again at everything that is on its way to it.
-        let mut look = match changed {
-            Changed::Host(h) => [h == 0, h == 1],
-            Changed::Everything => [true, true],
-        };
-        // The other host looks at what is new only; a renewed or new segment of the changed host is found by comparing.
-        if let Changed::Host(h) = changed {
-            look[1 - h] = true;
+        // For each host: look again at everything on its way to it, or only at what is new.
+        let mut all = [true, true];
+        let mut fresh = [Segments::new(), Segments::new()];
+        if let Changed::Host(h, before) = changed {
+            all[1 - h] = false;
+            self.find_new(before, s, h, &mut fresh[1 - h]);
         }
-        let mut host = match changed {
-            Changed::Host(h) => h,
-            Changed::Everything => 0,
-        };
-        while look[0] || look[1] {
-            if !look[host] {
-                host = 1 - host;
-            }
-            look[host] = false;
-            if s.apps[host].gone == 0 && s.apps[host].quiet == 0 && self.repeat_sends(s, host, &mut out, covered) {
-                look[1 - host] = true;
+        loop {
+            let Some(host) = (0..2).find(|&h| all[h] || !fresh[h].is_empty()) else { return };
+            let todo = std::mem::take(&mut fresh[host]);
+            let everything = std::mem::take(&mut all[host]);
+            if s.apps[host].gone == 0 && s.apps[host].quiet == 0 {
+                let new = self.repeat_sends(s, host, (!everything).then_some(&todo), &mut out, covered);
+                for f in new {
+                    if fresh[1 - host].try_push(f).is_err() {
+                        all[1 - host] = true;
+                    }
+                }
             }
         }
     }
 
-    /// Adds every send of `host` that changes nothing else. Says whether the network grew or a lifetime was renewed.
-    fn repeat_sends(&self, s: &mut State<E::Image, N>, host: usize, out: &mut Effects, covered: &mut Covered) -> bool {
+    /// Segments of `from` in `s` that are not in `before`. One that was renewed only has been answered before.
+    fn find_new(&self, before: &State<E::Image, N>, s: &State<E::Image, N>, from: usize, new: &mut Segments) {
+        let mut old = before.in_flight().iter().peekable();
+        for f in s.in_flight() {
+            while old.next_if(|o| o.identity() < f.identity()).is_some() {}
+            let known = old.peek().is_some_and(|o| o.identity() == f.identity());
+            if !known && usize::from(f.from()) == from && new.try_push(*f).is_err() {
+                self.coverage.hit_bound();
+            }
+        }
+    }
+
+    /// Adds every send of `host` that changes nothing else, answering `only` these segments or all. Returns what is new.
+    fn repeat_sends(
+        &self,
+        s: &mut State<E::Image, N>,
+        host: usize,
+        only: Option<&Segments>,
+        out: &mut Effects,
+        covered: &mut Covered,
+    ) -> Segments {
         let tcp = &self.plan.hosts[host].tcp;
         let o = E::observe(tcp, &s.ends[host]);
         let by = Sender { host: host as u8, life: s.apps[host].life, iss: o.iss, ttl: self.plan.lifetime };
-        let mut grew = false;
-        let mut new: arrayvec::ArrayVec<InFlight, 64> = arrayvec::ArrayVec::new();
-        let due = E::armed(tcp, &s.ends[host]).due;
-        for timer in [Timer::Retransmit, Timer::Persist, Timer::DelayedAck] {
-            if due.has(timer) {
-                self.try_send(s, host, Event::Timer(timer), None, by, out, covered, &mut new);
+        let mut sent = Segments::new();
+        if only.is_none() {
+            let due = E::armed(tcp, &s.ends[host]).due;
+            for timer in [Timer::Retransmit, Timer::Persist, Timer::DelayedAck] {
+                if due.has(timer) {
+                    self.try_send(s, host, Event::Timer(timer), None, by, out, covered, &mut sent);
+                }
             }
         }
         let listens = o.state == TcpState::Listen || (o.state == TcpState::TimeWait && self.would_listen(s, host));
         let isn = if listens { self.isns(s, host).first().map(|n| self.bases[host] + *n as u32) } else { None };
-        for n in 0..usize::from(s.live) {
-            let f = s.net[n];
+        let who = Who::new(self.id, host, &s.ends[host], listens);
+        for &f in only.map_or(s.in_flight(), |f| f.as_slice()) {
             if usize::from(f.from()) == host {
+                continue;
+            }
+            let may_be_refused = may_refuse(&o) && f.has(Flags::SYN);
+            if !may_be_refused && let Some(quiet) = who.recall(f) {
+                if let Quiet::Sends(answer) = quiet
+                    && !sent.contains(&answer)
+                    && sent.try_push(answer).is_err()
+                {
+                    self.coverage.hit_bound();
+                }
                 continue;
             }
             let seg = f.unpack(&self.bases);
             // What marks the peer as refused changes more than the network.
-            if o.state == TcpState::Closed && self.refuses(s, host, Some((&seg, f))) {
+            if may_be_refused && self.refuses(s, host, Some((&seg, f))) {
                 continue;
             }
-            self.try_send(s, host, Event::Segment(seg), isn, by, out, covered, &mut new);
+            if let Some(quiet) = self.try_send(s, host, Event::Segment(seg), isn, by, out, covered, &mut sent)
+                && matches!(quiet, Quiet::Sends(_))
+            {
+                who.remember(f, quiet);
+            }
         }
-        for f in new {
+        let mut new = Segments::new();
+        for f in sent {
             match net::add(&mut s.net, &mut s.live, f) {
-                Added::New | Added::Renewed => grew = true,
-                Added::Nothing => {}
+                Added::New => new.push(f),
+                Added::Renewed | Added::Nothing => {}
                 Added::NoRoom => self.coverage.hit_bound(),
             }
         }
-        grew
+        new
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -97,22 +141,25 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         by: Sender,
         out: &mut Effects,
         covered: &mut Covered,
-        new: &mut arrayvec::ArrayVec<InFlight, 64>,
-    ) {
+        new: &mut Segments,
+    ) -> Option<Quiet> {
         let mut image = s.ends[host];
         out.clear();
         E::step(&self.plan.hosts[host].tcp, &mut image, event, isn, out);
-        if image != s.ends[host] || !out.told.is_empty() || out.segments.is_empty() {
-            return;
+        if image != s.ends[host] || !out.told.is_empty() || out.isn_used {
+            return None;
         }
         covered.rules.0 |= out.rules.0;
+        let mut quiet = Some(Quiet::Nothing);
         for seg in &out.segments {
-            if let Ok(f) = InFlight::pack(seg, by, &self.bases)
-                && !new.contains(&f)
-                && new.try_push(f).is_err()
-            {
+            let Ok(f) = InFlight::pack(seg, by, &self.bases) else { continue };
+            // A segment of a stream says whose it is: that is not the endpoint's alone.
+            let alone = out.segments.len() == 1 && !f.is_in_stream();
+            quiet = alone.then_some(Quiet::Sends(f));
+            if !new.contains(&f) && new.try_push(f).is_err() {
                 self.coverage.hit_bound();
             }
         }
+        quiet
     }
 }

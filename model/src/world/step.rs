@@ -4,6 +4,7 @@ use arrayvec::ArrayVec;
 
 use super::coverage::{Covered, Goal};
 use super::judge::{self, Judged};
+use super::memo::{Quiet, Who};
 use super::net::{self, Added, InFlight, Sender, Symbol, Unfit};
 use super::plan::{Clocks, IsnPolicy, MAX_LIVES, Step, UNSAFE_MENU, When};
 use super::state::State;
@@ -153,8 +154,16 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         covered: &mut Covered,
         each: &mut impl FnMut(Action, &State<E::Image, N>),
     ) {
+        let refusing = may_refuse(before);
+        let listens = before.state == TcpState::Listen
+            || (before.state == TcpState::TimeWait && self.would_listen(s, host));
+        let who = Who::new(self.id, host, &s.ends[host], listens);
         for &flight in s.in_flight() {
             if usize::from(flight.from()) == host {
+                continue;
+            }
+            // Whether a SYN is refused is remembered in the world, not in the endpoint.
+            if self.plan.saturated && !(refusing && flight.has(Flags::SYN)) && who.recall(flight).is_some() {
                 continue;
             }
             let seg = flight.unpack(&self.bases);
@@ -163,10 +172,11 @@ impl<E: Endpoint, const N: usize> World<E, N> {
                 let step = HostStep { host, event: Event::Segment(seg), isn: None, arrived: Some((&seg, flight)), by_user: false };
                 if self.host_step(s, before, &step, next, out, covered) {
                     each(Action::Deliver(flight, None), next);
+                } else if self.plan.saturated && out.segments.is_empty() {
+                    who.remember(flight, Quiet::Nothing);
                 }
                 continue;
             }
-            let listens = before.state == TcpState::Listen || self.would_listen(s, host);
             if !listens {
                 let step = HostStep { host, event: Event::Segment(seg), isn: None, arrived: Some((&seg, flight)), by_user: false };
                 if self.host_step(s, before, &step, next, out, covered) {
@@ -494,7 +504,7 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             covered.rules = covered.rules.with(Rule::QuietTime);
             next.seen.life_mut(host, app.life).set_cause();
             self.settle(next, host, covered);
-            self.saturate_from(next, saturate::Changed::Host(host), covered);
+            self.saturate_from(next, saturate::Changed::Host(host, s), covered);
             each(Action::Crash(host as u8), next);
         }
         if plan.vanishes && open {
@@ -534,10 +544,9 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             return false; // a send that changes nothing: saturation has it
         }
         if same && out.told.is_empty() && !out.isn_used && step.arrived.is_some() {
-            let refuses = before.state == TcpState::Closed || before.lingering;
             let judged = self.judged(host, before, before, s, out, step, arrived);
             let faults = judged.answers() & self.plan.judged;
-            let refusal = refuses && self.refuses(s, host, arrived);
+            let refusal = may_refuse(before) && self.refuses(s, host, arrived);
             if faults == 0 && !refusal {
                 if self.plan.saturated || out.segments.is_empty() {
                     return false;
@@ -552,7 +561,7 @@ impl<E: Endpoint, const N: usize> World<E, N> {
                 next.apps[1 - host].refused = 1;
             }
             self.send_all(next, host, before, out);
-            self.saturate_from(next, saturate::Changed::Everything, covered);
+            self.saturate_from(next, saturate::Changed::Host(host, s), covered);
             return *next != *s;
         }
         *next = *s;
@@ -579,7 +588,7 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         }
         self.settle(next, host, covered);
         next.fault = (next.faults() | faults & self.plan.judged).to_le_bytes();
-        self.saturate_from(next, saturate::Changed::Host(host), covered);
+        self.saturate_from(next, saturate::Changed::Host(host, s), covered);
         *next != *s
     }
 
@@ -880,6 +889,11 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             reach(Goal::AllDelivered, clean);
         }
     }
+}
+
+/// Whether a SYN would be answered with a RST: CLOSED, and the lingering end of an aborted connection.
+pub(super) fn may_refuse(o: &Observed) -> bool {
+    o.state == TcpState::Closed || (o.state == TcpState::TimeWait && o.lingering)
 }
 
 /// Ticks after which the ISN clock counts as far ahead.

@@ -48,11 +48,21 @@ pub(super) struct Graph {
 }
 
 impl Graph {
-    pub(super) fn new(initial: &[u64], next: impl Fn(u64) -> Vec<u64> + Send + Sync + 'static) -> Self {
-        Graph { initial: initial.to_vec(), next: Box::new(next), bad: Box::new(|_| 0) }
+    pub(super) fn new(
+        initial: &[u64],
+        next: impl Fn(u64) -> Vec<u64> + Send + Sync + 'static,
+    ) -> Self {
+        Graph {
+            initial: initial.to_vec(),
+            next: Box::new(next),
+            bad: Box::new(|_| 0),
+        }
     }
 
-    pub(super) fn with_bad(mut self, bad: impl Fn(u64) -> u32 + Send + Sync + 'static) -> Arc<Self> {
+    pub(super) fn with_bad(
+        mut self,
+        bad: impl Fn(u64) -> u32 + Send + Sync + 'static,
+    ) -> Arc<Self> {
         self.bad = Box::new(bad);
         Arc::new(self)
     }
@@ -63,7 +73,10 @@ impl Graph {
             let unit = (0..dims).map(|dim| side.pow(dim));
             unit.flat_map(|unit| {
                 let at = id / unit % side;
-                [(at > 0).then(|| id - unit), (at + 1 < side).then(|| id + unit)]
+                [
+                    (at > 0).then(|| id - unit),
+                    (at + 1 < side).then(|| id + unit),
+                ]
             })
             .flatten()
             .collect()
@@ -86,12 +99,24 @@ impl Graph {
 
     /// A binary tree too large for any test to see the end of, and yet no danger to the machine if one does.
     pub(super) fn vast() -> Self {
-        Self::new(&[0], |id| if id < 1 << 23 { vec![2 * id + 1, 2 * id + 2] } else { vec![] })
+        Self::new(&[0], |id| {
+            if id < 1 << 23 {
+                vec![2 * id + 1, 2 * id + 2]
+            } else {
+                vec![]
+            }
+        })
     }
 
     /// A single file of states.
     pub(super) fn line(length: u64) -> Self {
-        Self::new(&[0], move |id| if id + 1 < length { vec![id + 1] } else { vec![] })
+        Self::new(&[0], move |id| {
+            if id + 1 < length {
+                vec![id + 1]
+            } else {
+                vec![]
+            }
+        })
     }
 }
 
@@ -136,15 +161,26 @@ pub(super) fn naive(graph: &Graph) -> Naive {
     let (mut depth, mut successors) = (0, 0);
     let (mut trace, mut violations) = (Vec::new(), 0);
     loop {
-        level.retain(|&id| levels.insert(id, depth).is_none_or(|before| (levels.insert(id, before), false).1));
-        let worst = level.iter().copied().filter(|&id| (graph.bad)(id) != 0).min_by_key(|&id| print(id));
+        level.retain(|&id| {
+            levels
+                .insert(id, depth)
+                .is_none_or(|before| (levels.insert(id, before), false).1)
+        });
+        let worst = level
+            .iter()
+            .copied()
+            .filter(|&id| (graph.bad)(id) != 0)
+            .min_by_key(|&id| print(id));
         if let Some(worst) = worst {
             violations = (graph.bad)(worst);
             trace.push(worst);
             for above in (0..depth).rev() {
                 let leads = |id: u64| (graph.next)(id).contains(&trace[trace.len() - 1]);
                 let from = levels.iter().filter(|&(&id, &at)| at == above && leads(id));
-                let parent = from.map(|(&id, _)| id).min_by_key(|&id| print(id)).expect("a parent");
+                let parent = from
+                    .map(|(&id, _)| id)
+                    .min_by_key(|&id| print(id))
+                    .expect("a parent");
                 trace.push(parent);
             }
             trace.reverse();
@@ -158,5 +194,11 @@ pub(super) fn naive(graph: &Graph) -> Naive {
         level = next;
         depth += 1;
     }
-    Naive { unique: levels.len() as u64, successors, depth, trace, violations }
+    Naive {
+        unique: levels.len() as u64,
+        successors,
+        depth,
+        trace,
+        violations,
+    }
 }
