@@ -14,7 +14,7 @@ pub fn tcp(size: Size) -> Config {
     Config {
         rules: Profile::Hardened.rules(),
         choices: Choices::default(),
-        time_wait: 2 * size.msl(),
+        time_wait: two_msl(size.msl()),
         fin_wait_2: None,
         user_timeout: None,
         give_up: None,
@@ -22,6 +22,11 @@ pub fn tcp(size: Size) -> Config {
         receive_buffer: 4,
         fixed_window: true,
     }
+}
+
+/// Ticks that make sure of 2 MSL: a timer of n ticks may start just before a tick and last little more than n - 1.
+pub const fn two_msl(msl: u8) -> u8 {
+    2 * msl + 1
 }
 
 /// A host of one life.
@@ -79,9 +84,9 @@ impl Plan<Spec> {
     }
 }
 
-/// Opens actively, writes, closes its side, reads to the end.
+/// Opens actively, writes and closes its side when established, reads to the end.
 pub fn client(bytes: u8, when: When) -> Vec<Step> {
-    vec![Step::Connect(when), Step::Send(bytes), Step::Shutdown, Step::AwaitEnd]
+    vec![Step::Connect(when), Step::AwaitEstablished, Step::Send(bytes), Step::Shutdown, Step::AwaitEnd]
 }
 
 /// Listens, answers when it has read to the end, closes.

@@ -28,7 +28,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             let n = size.bytes();
             world(
                 size,
-                &[Step::Connect(AT_ONCE), Step::Send(n), Step::AwaitEnd, Step::Close],
+                &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Send(n), Step::AwaitEnd, Step::Close],
                 &[Step::Listen(AT_ONCE), Step::AwaitData(n), Step::Send(n), Step::Shutdown, Step::AwaitEnd],
             )
         },
@@ -44,8 +44,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             let n = size.bytes();
             world(
                 size,
-                &[Step::Connect(AT_ONCE), Step::Send(n), Step::Shutdown, Step::AwaitEnd],
-                &[Step::Listen(AT_ONCE), Step::AwaitEstablished, Step::Send(n), Step::Shutdown, Step::AwaitEnd],
+                &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Finish(n), Step::AwaitEnd],
+                &[Step::Listen(AT_ONCE), Step::AwaitEstablished, Step::Finish(n), Step::AwaitEnd],
             )
         },
     },
@@ -58,7 +58,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         special: 0,
         build: |size| {
             let n = size.bytes();
-            let steps = [Step::Connect(AT_ONCE), Step::Send(n), Step::Shutdown, Step::AwaitEnd];
+            let steps = [Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Finish(n), Step::AwaitEnd];
             world(size, &steps, &steps)
         },
     },
@@ -72,22 +72,37 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         build: |size| {
             let n = size.bytes();
             let a = [Step::Connect(AT_ONCE), Step::Shutdown, Step::AwaitEnd];
-            let b = [Step::Connect(AT_ONCE), Step::Send(n), Step::Shutdown, Step::AwaitEnd];
+            let b = [Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Finish(n), Step::AwaitEnd];
             world(size, &a, &b)
         },
     },
     Scenario {
         id: "close-early-passive",
-        shows: "the side that listened closes in LISTEN or in SYN_RECEIVED, with data pending and without",
+        shows: "the side that listened closes in LISTEN or in SYN_RECEIVED, with nothing to send",
         expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::AllDelivered, Goal::ToldRefused],
+        pinned: [0, 0],
+        special: 0,
+        build: |size| {
+            world(
+                size,
+                &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Send(size.bytes()), Step::AwaitEnd, Step::Shutdown],
+                &[Step::Listen(AT_ONCE), Step::Shutdown, Step::AwaitEnd],
+            )
+        },
+    },
+    Scenario {
+        id: "close-early-pending",
+        shows: "the side that listened closes in SYN_RECEIVED with data pending: the FIN waits behind it",
+        expects: Expect::Verified,
+        goals: &[Goal::Finished, Goal::AllDelivered],
         pinned: [0, 0],
         special: 0,
         build: |size| {
             let n = size.bytes();
             world(
                 size,
-                &[Step::Connect(AT_ONCE), Step::Send(n), Step::AwaitEnd, Step::Shutdown],
+                &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Send(n), Step::AwaitEnd, Step::Shutdown],
                 &[Step::Listen(AT_ONCE), Step::Send(n), Step::Shutdown, Step::AwaitEnd],
             )
         },
@@ -120,7 +135,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         build: |size| {
             let mut plan = world(
                 size,
-                &[Step::Connect(AT_ONCE), Step::Send(2), Step::Shutdown, Step::AwaitEnd],
+                &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Send(2), Step::Shutdown, Step::AwaitEnd],
                 &[Step::Listen(AT_ONCE), Step::ReceiveAll, Step::Close],
             )
             .both(|h| h.tcp.fixed_window = false);
@@ -139,7 +154,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         build: |size| {
             let mut plan = world(
                 size,
-                &[Step::Connect(AT_ONCE), Step::Shutdown, Step::ReceiveAll],
+                &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Shutdown, Step::ReceiveAll],
                 &[Step::Listen(AT_ONCE), Step::AwaitEnd, Step::Send(2), Step::Close],
             )
             .both(|h| h.tcp.fixed_window = false);
@@ -158,8 +173,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         build: |size| {
             let mut plan = world(
                 size,
-                &[Step::Connect(AT_ONCE), Step::Send(size.bytes()), Step::Shutdown, Step::AwaitEnd],
-                &[Step::Listen(AT_ONCE), Step::AwaitEstablished, Step::Send(size.bytes()), Step::Close],
+                &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Send(size.bytes()), Step::Shutdown, Step::AwaitEnd],
+                &[Step::Listen(AT_ONCE), Step::AwaitEstablished, Step::Close],
             );
             plan.hosts[1].reads = false;
             plan.hosts[1].tcp.fixed_window = false;
@@ -177,7 +192,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         build: |size| {
             world(
                 size,
-                &[Step::Connect(AT_ONCE), Step::Send(size.bytes()), Step::Close],
+                &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Send(size.bytes()), Step::Close],
                 &[Step::Listen(AT_ONCE), Step::AwaitEnd, Step::Send(size.bytes()), Step::Close],
             )
         },
@@ -226,7 +241,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 fn reordered(size: Size, held: bool) -> crate::world::Plan<crate::spec::Spec> {
     world(
         size,
-        &[Step::Connect(AT_ONCE), Step::Send(2), Step::Shutdown, Step::AwaitEnd],
+        &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Send(2), Step::Shutdown, Step::AwaitEnd],
         &[Step::Listen(AT_ONCE), Step::AwaitEnd, Step::Send(1), Step::Close],
     )
     .both(|h| {

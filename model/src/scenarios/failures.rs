@@ -17,8 +17,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         build: |size| {
             world(
                 size,
-                &client(size.bytes(), AT_ONCE),
-                &[Step::Listen(AT_ONCE), Step::AwaitEstablished, Step::Send(size.bytes()), Step::Shutdown, Step::AwaitEnd],
+                &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Finish(size.bytes()), Step::AwaitEnd],
+                &[Step::Listen(AT_ONCE), Step::AwaitEstablished, Step::Finish(size.bytes()), Step::AwaitEnd],
             )
             .both(|h| h.aborts = true)
         },
@@ -34,10 +34,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             let n = size.bytes();
             let mut plan = world(
                 size,
-                &[Step::Connect(AT_ONCE), Step::Send(n), Step::Abort],
-                &[Step::Listen(AT_ONCE), Step::AwaitEnd, Step::Close],
+                &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Send(n), Step::AwaitData(n), Step::Abort],
+                &[Step::Listen(AT_ONCE), Step::AwaitEstablished, Step::Send(n), Step::AwaitEnd, Step::Close],
             );
-            plan.hosts[0].then(&[Step::Connect(When::PEER_FINISHED), Step::Send(n), Step::Shutdown, Step::AwaitEnd]);
+            plan.hosts[0].then(&[Step::Connect(When::PEER_FINISHED), Step::AwaitEstablished, Step::Send(n), Step::Shutdown, Step::AwaitEnd]);
             plan.hosts[1].then(&[Step::Listen(When::DRAINED), Step::AwaitEnd, Step::Close]);
             plan
         },
@@ -74,7 +74,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         build: |size| {
             let mut plan = world(
                 size,
-                &[Step::Connect(AT_ONCE), Step::Send(size.bytes()), Step::Close],
+                &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Send(size.bytes()), Step::Close],
                 &[Step::Listen(AT_ONCE), Step::AwaitEnd, Step::Close],
             )
             .both(|h| {
@@ -106,7 +106,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         pinned: [0, 0],
         special: 0,
         build: |size| {
-            let mut plan = world(size, &[Step::Connect(AT_ONCE), Step::Send(size.bytes()), Step::Shutdown], &[]);
+            let mut plan = world(size, &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Send(size.bytes()), Step::Shutdown], &[]);
             plan.hosts[0].isn = IsnPolicy::Above;
             plan
         },
@@ -118,10 +118,10 @@ fn crashing(size: super::Size) -> crate::world::Plan<crate::spec::Spec> {
     let n = size.bytes();
     let mut plan = world(
         size,
-        &[Step::Connect(AT_ONCE), Step::Send(n), Step::Shutdown, Step::AwaitEnd],
+        &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Send(n), Step::Shutdown, Step::AwaitEnd],
         &[Step::Listen(AT_ONCE), Step::AwaitEnd, Step::Close],
     );
-    plan.hosts[0].then(&[Step::Connect(AT_ONCE), Step::Send(n), Step::Shutdown, Step::AwaitEnd]);
+    plan.hosts[0].then(&[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Send(n), Step::Shutdown, Step::AwaitEnd]);
     plan.hosts[1].then(&[Step::Listen(AT_ONCE), Step::AwaitEnd, Step::Close]);
     plan.hosts[0].crashes = 1;
     plan.hosts[0].quiet = size.msl();

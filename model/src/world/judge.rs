@@ -179,7 +179,9 @@ pub(super) fn told<I, const N: usize>(next: &mut State<I, N>, j: &Judged<'_>, ou
             }
             Indication::Reset | Indication::Refused => {
                 let refused = next.apps[host].refused != 0 && !b.state.is_synchronized();
-                let truthful = fin_pending || refused || next.seen.peer_is_cause(host, life);
+                // Half-open connections of a life before its own crash are found by resets.
+                let crashed = next.apps[host].crashes > 0;
+                let truthful = fin_pending || refused || crashed || next.seen.peer_is_cause(host, life);
                 faults |= when(Fault::FalseReset, !truthful);
                 next.seen.life_mut(host, life).set_told_error();
             }

@@ -34,6 +34,8 @@ pub enum Step {
     Connect(When),
     /// SEND that many bytes in one call.
     Send(u8),
+    /// SEND that many bytes and close the sending side, with nothing in between.
+    Finish(u8),
     /// RECEIVE that many bytes, as soon as there are as many (for a host that does not read at once).
     Receive(u8),
     /// RECEIVE until the end of the stream (for a host that does not read at once).

@@ -278,7 +278,7 @@ impl<E: Endpoint, const N: usize> World<E, N> {
                 }
                 return;
             }
-            Step::Send(n) => {
+            Step::Send(n) | Step::Finish(n) => {
                 let mut text = [0; MAX_DATA];
                 for (i, b) in (0u8..).zip(text.iter_mut().take(usize::from(n))) {
                     *b = Symbol { host: host as u8, life: app.life, offset: life.written() + i }.byte();
@@ -310,13 +310,22 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             return;
         }
         // In LISTEN a SEND would turn the connection active: these applications wait for one.
-        if before.state == TcpState::Listen && matches!(step, Step::Send(_)) {
+        if before.state == TcpState::Listen && matches!(step, Step::Send(_) | Step::Finish(_)) {
             return;
         }
+        let finishes = matches!(step, Step::Finish(_));
         let step = HostStep { host, event: Event::Call(call), isn: None, arrived: None, by_user: true };
-        if self.host_step(s, before, &step, next, out, covered) {
-            each(Action::App(host as u8, None), next);
+        if !self.host_step(s, before, &step, next, out, covered) {
+            return;
         }
+        if finishes {
+            let mut sent = *next;
+            sent.apps[host].pc -= 1; // the step is over only when the close has been called too
+            let before = E::observe(&plan.tcp, &sent.ends[host]);
+            let step = HostStep { event: Event::Call(Call::Shutdown), ..step };
+            self.host_step(&sent, &before, &step, next, out, covered);
+        }
+        each(Action::App(host as u8, None), next);
     }
 
     fn advance(&self, s: &State<E::Image, N>, host: usize, next: &mut State<E::Image, N>) {
@@ -614,7 +623,7 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             armed: E::armed(&plan.tcp, &s.ends[host]),
             arrived,
             out,
-            user_closed: taken.iter().any(|t| matches!(t, Step::Close | Step::Shutdown)),
+            user_closed: taken.iter().any(|t| matches!(t, Step::Close | Step::Shutdown | Step::Finish(_))),
             user_listens: matches!(steps.first(), Some(Step::Listen(_))),
             orphan_timer: plan.orphan_timer,
             by_user: step.by_user,
