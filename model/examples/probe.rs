@@ -11,6 +11,11 @@ fn main() {
     for s in all().filter(|s| ids[0] == "all" || ids.contains(&s.id)) {
         let mut plan = s.plan(size, off);
         if plain { plan.saturated = false; }
+        if let Ok(t) = std::env::var("TW") { for h in &mut plan.hosts { h.tcp.time_wait = t.parse().unwrap(); } }
+        if let Ok(t) = std::env::var("JUDGE") { plan.judged = properties::named(&t).unwrap().faults; }
+        if let Ok(t) = std::env::var("ANS") { if t == "seq" { for h in &mut plan.hosts { h.tcp.choices.answers = farewell_model::spec::choices::Answers::SequenceSpace; } } }
+        if let Ok(_) = std::env::var("RESTART") { for h in &mut plan.hosts { h.tcp.choices.restart = farewell_model::spec::choices::Restart::EveryAnswer; } }
+
         let w: Arc<World<farewell_model::spec::Spec, ROOM>> = Arc::new(World::new(plan));
         let mut l = Limits::default();
         l.states = Some(30_000_000);

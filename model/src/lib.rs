@@ -3,8 +3,10 @@
 
 pub mod ablation;
 pub mod check;
+pub mod cli;
 pub mod endpoint;
 pub mod properties;
+pub mod report;
 pub mod rules;
 pub mod scenarios;
 pub mod seq;

@@ -14,10 +14,20 @@ const SIDE: usize = 20;
 /// Draws a story; the numbers of segments relative to the hosts' first ISNs, or absolute.
 pub fn draw(story: &Story, absolute: bool) -> String {
     let how = story.notation(absolute);
-    let longest = (0..story.segments.len()).map(|n| width(&story.label(n, &how))).max().unwrap_or(0);
+    let longest = (0..story.segments.len())
+        .map(|n| width(&story.label(n, &how)))
+        .max()
+        .unwrap_or(0);
     let middle = MIDDLE.max(longest + 9);
     let side = SIDE.max((PAGE.saturating_sub(middle + 4)) / 2);
-    let mut page = Page { story, how, side, middle, rows: Vec::new(), now: 0 };
+    let mut page = Page {
+        story,
+        how,
+        side,
+        middle,
+        rows: Vec::new(),
+        now: 0,
+    };
     page.head();
     let beats: Vec<&Beat> = story.beats().collect();
     let mut skip = None;
@@ -30,15 +40,16 @@ pub fn draw(story: &Story, absolute: bool) -> String {
             // An arrow that is all there when the next thing that happens is its arrival.
             Beat::Sent { segment } if page.arrives_next(&beats[n + 1..], *segment) => {}
             Beat::Note { host, text } => {
-                // The state that a call leads to stands on its line.
-                let state = match beats.get(n + 1) {
-                    Some(Beat::Enters { host: h, state }) if h == host => {
+                // The state that a call leads to stands on its line if there is room.
+                let mut words = text.clone();
+                if let Some(Beat::Enters { host: h, state }) = beats.get(n + 1) {
+                    let both = format!("{text} → {}", state.name());
+                    if h == host && width(&both) <= page.side {
                         skip = Some(n + 1);
-                        format!("{text} → {}", state.name())
+                        words = both;
                     }
-                    _ => text.clone(),
-                };
-                page.beside(*host, &state);
+                }
+                page.beside(*host, &words);
             }
             Beat::Arrives { .. } => {
                 let mut state = None;
@@ -53,7 +64,12 @@ pub fn draw(story: &Story, absolute: bool) -> String {
         }
     }
     page.foot();
-    page.rows.iter().map(|r| r.trim_end()).collect::<Vec<_>>().join("\n") + "\n"
+    page.rows
+        .iter()
+        .map(|r| r.trim_end())
+        .collect::<Vec<_>>()
+        .join("\n")
+        + "\n"
 }
 
 struct Page<'a> {
@@ -68,20 +84,26 @@ struct Page<'a> {
 impl Page<'_> {
     fn row(&mut self, left: &str, middle: &str, right: &str) {
         let left = format!("{}{left}", pad("", self.side.saturating_sub(width(left))));
-        self.rows.push(format!("{left} │{}│ {right}", pad(middle, self.middle)));
+        self.rows
+            .push(format!("{left} │{}│ {right}", pad(middle, self.middle)));
     }
 
     fn head(&mut self) {
         let [a, b] = NAMES;
         let gap = " ".repeat(self.middle);
-        self.rows.push(format!("{} {a}{gap}{b}", " ".repeat(self.side)));
+        self.rows
+            .push(format!("{} {a}{gap}{b}", " ".repeat(self.side)));
         let [left, right] = self.story.begins.map(|s| s.name());
         self.row(left, "", right);
     }
 
     fn beside(&mut self, host: usize, text: &str) {
         for line in wrap(text, self.side) {
-            if host == 0 { self.row(&line, "", "") } else { self.row("", "", &line) }
+            if host == 0 {
+                self.row(&line, "", "")
+            } else {
+                self.row("", "", &line)
+            }
         }
     }
 
@@ -96,12 +118,18 @@ impl Page<'_> {
                 let before = self.middle.saturating_sub(width(&text)) / 2;
                 let after = self.middle.saturating_sub(width(&text) + before);
                 let line = format!("{}{text}{}", "┄".repeat(before), "┄".repeat(after));
-                self.rows.push(format!("{}┄┼{line}┼┄{}", "┄".repeat(self.side), "┄".repeat(self.side)));
+                self.rows.push(format!(
+                    "{}┄┼{line}┼┄{}",
+                    "┄".repeat(self.side),
+                    "┄".repeat(self.side)
+                ));
             }
             Beat::Enters { host, state } => self.beside(*host, &format!("→ {}", state.name())),
             Beat::User { host, text } | Beat::Note { host, text } => self.beside(*host, text),
             Beat::Sent { segment } => {
-                let arrives = later.iter().any(|b| matches!(b, Beat::Arrives { segment: s, .. } if s == segment));
+                let arrives = later
+                    .iter()
+                    .any(|b| matches!(b, Beat::Arrives { segment: s, .. } if s == segment));
                 self.stub(*segment, arrives);
             }
             Beat::Arrives { .. } => {}
@@ -119,15 +147,25 @@ impl Page<'_> {
             (false, false) => format!("×─ {label} ──"),
         };
         let room = " ".repeat(self.middle.saturating_sub(width(&line)));
-        let line = if from_a { format!("{line}{room}") } else { format!("{room}{line}") };
+        let line = if from_a {
+            format!("{line}{room}")
+        } else {
+            format!("{room}{line}")
+        };
         self.row("", &line, "");
     }
 
     /// A segment arrives: from its sender's lifeline if it has just left, else from the network.
     fn arrow(&mut self, beat: &Beat, state: Option<&str>, just_left: bool) {
-        let Beat::Arrives { segment, .. } = beat else { return };
+        let Beat::Arrives { segment, .. } = beat else {
+            return;
+        };
         let label = format!(" {} ", self.story.label(*segment, &self.how));
-        let from_a = self.story.segments.get(*segment).is_none_or(|s| s.from == 0);
+        let from_a = self
+            .story
+            .segments
+            .get(*segment)
+            .is_none_or(|s| s.from == 0);
         let stroke = if just_left { "─" } else { "╌" };
         let far = 2;
         let near = self.middle.saturating_sub(width(&label) + far + 1);
@@ -160,7 +198,9 @@ impl Page<'_> {
     }
 
     fn follows_send(&self, earlier: &[&Beat], beat: &Beat) -> bool {
-        let Beat::Arrives { segment, .. } = beat else { return false };
+        let Beat::Arrives { segment, .. } = beat else {
+            return false;
+        };
         for beat in earlier.iter().rev() {
             match beat {
                 Beat::Sent { segment: s } if s == segment => return true,
@@ -175,18 +215,29 @@ impl Page<'_> {
         self.row("", "", "");
         for f in properties::faults(self.story.faults) {
             let property = properties::violated(f.bit()).next().map_or("", |p| p.id);
-            self.rows.push(format!("Wrong here: {} (property {property}).", f.text()));
+            self.rows
+                .push(format!("Wrong here: {} (property {property}).", f.text()));
         }
         if !self.how.absolute {
-            self.rows.push("Numbers count from each host's first ISN.".into());
+            self.rows
+                .push("Numbers count from each host's first ISN.".into());
         }
         let kinds: [(&str, &str); 3] = [
             ("▷", "─▷ leaves and arrives further down"),
             ("×", "─× does not arrive in this story"),
             ("╌", "╌▶ arrives later than sent, or once more"),
         ];
-        let drawn = self.rows.concat() + if self.rows.iter().any(|r| r.contains('◁')) { "▷" } else { "" };
-        let legend: Vec<_> = kinds.into_iter().filter(|(sign, _)| drawn.contains(sign)).map(|(_, t)| t).collect();
+        let drawn = self.rows.concat()
+            + if self.rows.iter().any(|r| r.contains('◁')) {
+                "▷"
+            } else {
+                ""
+            };
+        let legend: Vec<_> = kinds
+            .into_iter()
+            .filter(|(sign, _)| drawn.contains(sign))
+            .map(|(_, t)| t)
+            .collect();
         if !legend.is_empty() {
             self.rows.push(legend.join("; ") + ".");
         }

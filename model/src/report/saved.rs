@@ -45,7 +45,10 @@ pub struct Malformed {
 }
 
 fn malformed(line: usize, why: impl Into<String>) -> Malformed {
-    Malformed { line, why: why.into() }
+    Malformed {
+        line,
+        why: why.into(),
+    }
 }
 
 impl Saved {
@@ -70,14 +73,26 @@ impl Saved {
     /// As text.
     pub fn text(&self) -> String {
         let off: Vec<&str> = self.off.iter().map(Rule::id).collect();
-        let faults: Vec<String> = properties::faults(self.faults).map(|f| format!("{f:?}")).collect();
+        let faults: Vec<String> = properties::faults(self.faults)
+            .map(|f| format!("{f:?}"))
+            .collect();
         let mut out = format!("{HEADER}\n");
         let mut field = |name: &str, value: &str| out += &format!("{name}: {value}\n");
         field("scenario", &self.scenario);
         field("size", self.size.name());
         field("profile", self.profile.name());
-        field("without", &if off.is_empty() { "nothing".to_owned() } else { off.join(" ") });
-        field("network", if self.saturated { "saturated" } else { "plain" });
+        field(
+            "without",
+            &if off.is_empty() {
+                "nothing".to_owned()
+            } else {
+                off.join(" ")
+            },
+        );
+        field(
+            "network",
+            if self.saturated { "saturated" } else { "plain" },
+        );
         field("property", self.property.as_deref().unwrap_or("all"));
         field("faults", &faults.join(" "));
         field("start", &self.start.to_string());
@@ -101,7 +116,10 @@ impl Saved {
         let path = dir.join(self.file_name());
         let temporary = dir.join(format!(".{}.{}", self.file_name(), std::process::id()));
         let written = fs::File::create(&temporary)
-            .and_then(|mut f| f.write_all(self.text().as_bytes()).and_then(|()| f.sync_all()))
+            .and_then(|mut f| {
+                f.write_all(self.text().as_bytes())
+                    .and_then(|()| f.sync_all())
+            })
             .and_then(|()| fs::rename(&temporary, &path));
         if written.is_err() {
             let _ = fs::remove_file(&temporary);
@@ -115,25 +133,44 @@ impl Saved {
     ///
     /// Which line is wrong, and why.
     pub fn parse(text: &str) -> Result<Saved, Malformed> {
-        let mut lines = text.lines().enumerate().map(|(n, l)| (n + 1, l.trim())).peekable();
+        let mut lines = text
+            .lines()
+            .enumerate()
+            .map(|(n, l)| (n + 1, l.trim()))
+            .peekable();
         match lines.next() {
             Some((_, HEADER)) => {}
             Some((n, l)) if l.starts_with("farewell counterexample") => {
-                return Err(malformed(n, format!("`{l}` is another version; this program reads `{HEADER}`")));
+                return Err(malformed(
+                    n,
+                    format!("`{l}` is another version; this program reads `{HEADER}`"),
+                ));
             }
-            _ => return Err(malformed(1, format!("not a counterexample: it must begin with `{HEADER}`"))),
+            _ => {
+                return Err(malformed(
+                    1,
+                    format!("not a counterexample: it must begin with `{HEADER}`"),
+                ));
+            }
         }
         let mut lines = lines.filter(|(_, l)| !l.is_empty() && !l.starts_with('#'));
         let mut last = 1;
         let mut field = |name: &str| -> Result<(usize, String), Malformed> {
-            let (n, line) = lines.next().ok_or_else(|| malformed(last + 1, format!("ends before `{name}:`")))?;
+            let (n, line) = lines
+                .next()
+                .ok_or_else(|| malformed(last + 1, format!("ends before `{name}:`")))?;
             last = n;
             let value = line.strip_prefix(name).and_then(|l| l.strip_prefix(':'));
-            value.map(|v| (n, v.trim().to_owned())).ok_or_else(|| malformed(n, format!("`{name}:` expected, not `{line}`")))
+            value
+                .map(|v| (n, v.trim().to_owned()))
+                .ok_or_else(|| malformed(n, format!("`{name}:` expected, not `{line}`")))
         };
         let (_, scenario) = field("scenario")?;
         let (n, size) = field("size")?;
-        let size = Size::ALL.into_iter().find(|s| s.name() == size).ok_or_else(|| malformed(n, format!("no size `{size}`")))?;
+        let size = Size::ALL
+            .into_iter()
+            .find(|s| s.name() == size)
+            .ok_or_else(|| malformed(n, format!("no size `{size}`")))?;
         let (n, profile) = field("profile")?;
         let profile = Profile::ALL
             .into_iter()
@@ -148,24 +185,46 @@ impl Saved {
         let saturated = match network.as_str() {
             "saturated" => true,
             "plain" => false,
-            other => return Err(malformed(n, format!("the network is `saturated` or `plain`, not `{other}`"))),
+            other => {
+                return Err(malformed(
+                    n,
+                    format!("the network is `saturated` or `plain`, not `{other}`"),
+                ));
+            }
         };
         let (n, property) = field("property")?;
         let property = (property != "all").then_some(property);
-        if let Some(p) = property.as_deref().filter(|p| properties::named(p).is_none()) {
+        if let Some(p) = property
+            .as_deref()
+            .filter(|p| properties::named(p).is_none())
+        {
             return Err(malformed(n, format!("no property `{p}`")));
         }
         let (n, names) = field("faults")?;
         let mut faults = 0;
         for name in names.split_whitespace() {
             let fault = Fault::ALL.into_iter().find(|f| format!("{f:?}") == name);
-            faults |= fault.ok_or_else(|| malformed(n, format!("no fault `{name}`")))?.bit();
+            faults |= fault
+                .ok_or_else(|| malformed(n, format!("no fault `{name}`")))?
+                .bit();
         }
         let (n, start) = field("start")?;
-        let start = start.parse().map_err(|_| malformed(n, format!("`{start}` is no number")))?;
+        let start = start
+            .parse()
+            .map_err(|_| malformed(n, format!("`{start}` is no number")))?;
         field("actions")?;
         let actions = lines.map(|(n, l)| (n, l.to_owned())).collect();
-        Ok(Saved { scenario, size, profile, off, saturated, property, faults, start, actions })
+        Ok(Saved {
+            scenario,
+            size,
+            profile,
+            off,
+            saturated,
+            property,
+            faults,
+            start,
+            actions,
+        })
     }
 }
 
@@ -191,7 +250,10 @@ mod tests {
     fn what_is_written_is_read_back() {
         let saved = example();
         assert_eq!(Saved::parse(&saved.text()), Ok(saved.clone()));
-        assert_eq!(saved.file_name(), "reuse-smoke-without-time-wait-without-paws-stream.farewell");
+        assert_eq!(
+            saved.file_name(),
+            "reuse-smoke-without-time-wait-without-paws-stream.farewell"
+        );
     }
 
     #[test]
@@ -200,13 +262,27 @@ mod tests {
         let wrong = |from: &str, to: &str| Saved::parse(&text.replace(from, to)).unwrap_err();
         assert_eq!(wrong("version 1", "version 9").line, 1);
         assert_eq!(wrong(HEADER, "hello").line, 1);
-        assert_eq!(wrong("size: smoke", "size: huge"), malformed(3, "no size `huge`"));
+        assert_eq!(
+            wrong("size: smoke", "size: huge"),
+            malformed(3, "no size `huge`")
+        );
         assert_eq!(wrong("profile: hardened\n", "").line, 4);
-        assert_eq!(wrong("time-wait", "tame-wait"), malformed(5, "no rule `tame-wait`"));
+        assert_eq!(
+            wrong("time-wait", "tame-wait"),
+            malformed(5, "no rule `tame-wait`")
+        );
         assert_eq!(wrong("saturated", "wet").line, 6);
         assert_eq!(wrong("stream", "steam").line, 7);
-        assert_eq!(wrong("Mixed", "Muddled"), malformed(8, "no fault `Muddled`"));
+        assert_eq!(
+            wrong("Mixed", "Muddled"),
+            malformed(8, "no fault `Muddled`")
+        );
         assert_eq!(wrong("start: 1", "start: one").line, 9);
-        assert_eq!(Saved::parse(&text[..text.find("start").unwrap()]).unwrap_err().why, "ends before `start:`");
+        assert_eq!(
+            Saved::parse(&text[..text.find("start").unwrap()])
+                .unwrap_err()
+                .why,
+            "ends before `start:`"
+        );
     }
 }

@@ -27,7 +27,12 @@ impl Carried {
     /// In the notation of textbooks, `FIN=1 ACK=1 seq=2 ack=3`.
     pub fn notation(&self, how: &Notation) -> String {
         let mut out = String::new();
-        for (flag, name) in [(Flags::SYN, "SYN"), (Flags::FIN, "FIN"), (Flags::RST, "RST"), (Flags::ACK, "ACK")] {
+        for (flag, name) in [
+            (Flags::SYN, "SYN"),
+            (Flags::FIN, "FIN"),
+            (Flags::RST, "RST"),
+            (Flags::ACK, "ACK"),
+        ] {
             if self.flags.has(flag) {
                 out += name;
                 out += "=1 ";
@@ -35,7 +40,11 @@ impl Carried {
         }
         let (own, other) = (how.bases[self.from], how.bases[1 - self.from]);
         let number = |n: u32, base: u32| {
-            if how.absolute { n.to_string() } else { (n.wrapping_sub(base) as i32).to_string() }
+            if how.absolute {
+                n.to_string()
+            } else {
+                (n.wrapping_sub(base) as i32).to_string()
+            }
         };
         // `<SEQ=0>` of a RST for a segment without an ACK is no number of the sender's.
         if self.seq == 0 && self.flags == Flags::RST.with(Flags::ACK) && !how.absolute {
@@ -154,22 +163,44 @@ pub struct Story {
 impl Story {
     /// How its segments are written.
     pub fn notation(&self, absolute: bool) -> Notation {
-        let mut windows = self.segments.iter().filter(|s| !s.flags.has(Flags::RST)).map(|s| s.wnd);
+        let mut windows = self
+            .segments
+            .iter()
+            .filter(|s| !s.flags.has(Flags::RST))
+            .map(|s| s.wnd);
         let first = windows.next();
-        Notation { absolute, bases: self.bases, windows: windows.any(|w| Some(w) != first) }
+        Notation {
+            absolute,
+            bases: self.bases,
+            windows: windows.any(|w| Some(w) != first),
+        }
     }
 
     /// What stands on a segment's arrow.
     pub fn label(&self, segment: usize, how: &Notation) -> String {
-        self.segments.get(segment).map_or(String::new(), |s| format!("#{} {}", segment + 1, s.notation(how)))
+        self.segments.get(segment).map_or(String::new(), |s| {
+            format!("#{} {}", segment + 1, s.notation(how))
+        })
     }
 
     /// What is remarkable about an arrival, if anything.
     pub fn remark(&self, beat: &Beat, now: u32) -> Option<String> {
-        let Beat::Arrives { segment, sent, repeated, again, old } = *beat else { return None };
+        let Beat::Arrives {
+            segment,
+            sent,
+            repeated,
+            again,
+            old,
+        } = *beat
+        else {
+            return None;
+        };
         let mut parts = Vec::new();
         if old {
-            parts.push(format!("from life {}", self.segments.get(segment)?.life + 1));
+            parts.push(format!(
+                "from life {}",
+                self.segments.get(segment)?.life + 1
+            ));
         }
         if repeated {
             parts.push(format!("sent again at tick {sent}"));

@@ -6,10 +6,11 @@
 use std::collections::HashMap;
 
 use super::story::{Beat, Carried, Moment, Story};
-use crate::endpoint::{Call, Effects, Endpoint, Event, Flags, MAX_DATA, NOW, Segment, TcpState, Timer};
+use crate::endpoint::{
+    Call, Effects, Endpoint, Event, Flags, MAX_DATA, NOW, Segment, TcpState, Timer,
+};
 use crate::seq::Seq;
 use crate::world::net::{InFlight, Sender, Symbol};
-use crate::world::step::NAMES;
 use crate::world::{Action, Clocks, Covered, State, Step, World};
 
 /// What distinguishes a segment from others, its lifetime apart.
@@ -71,22 +72,39 @@ struct Told {
 }
 
 /// Tells a trace: states that each follow from the one before. Stops early where one does not.
-pub fn tell<E: Endpoint, const N: usize>(world: &World<E, N>, trace: &[State<E::Image, N>]) -> Story {
-    let mut t = Telling { world, latest: HashMap::new(), sendings: Vec::new(), tick: 0 };
+pub fn tell<E: Endpoint, const N: usize>(
+    world: &World<E, N>,
+    trace: &[State<E::Image, N>],
+) -> Story {
+    let mut t = Telling {
+        world,
+        latest: HashMap::new(),
+        sendings: Vec::new(),
+        tick: 0,
+    };
     let mut told = Vec::new();
     for (moment, pair) in trace.windows(2).enumerate() {
-        let Some(action) = action_between(world, &pair[0], &pair[1]) else { break };
+        let Some(action) = action_between(world, &pair[0], &pair[1]) else {
+            break;
+        };
         let raw = t.step(moment, action, &pair[0], &pair[1]);
         let lives = [0, 1].map(|h| pair[1].apps[h].life);
-        told.push(Told { action: action.describe(&world.bases()), lives, raw });
+        told.push(Told {
+            action: action.describe(&world.bases()),
+            lives,
+            raw,
+        });
     }
     let begins = trace.first().map_or([TcpState::Closed; 2], |s| t.states(s));
-    let start = trace.first().and_then(|s| world.initial_states().iter().position(|i| i == s)).unwrap_or(0);
+    let start = trace
+        .first()
+        .and_then(|s| world.initial_states().iter().position(|i| i == s))
+        .unwrap_or(0);
     let mut story = Story {
         start,
         bases: world.bases().map(Seq::raw),
         begins,
-        lives: world.plan.hosts.iter().any(|h| h.lives.len() > 1),
+        lives: t.has_lives(),
         faults: trace.last().map_or(0, |s| s.faults() & world.plan.judged),
         ..Story::default()
     };
@@ -141,7 +159,12 @@ impl<E: Endpoint, const N: usize> Telling<'_, E, N> {
         next: &State<E::Image, N>,
     ) -> Vec<Raw> {
         let mut raw = Vec::new();
-        let note = |host: u8, text: String| Raw::Beat(Beat::Note { host: usize::from(host), text });
+        let note = |host: u8, text: String| {
+            Raw::Beat(Beat::Note {
+                host: usize::from(host),
+                text,
+            })
+        };
         match action {
             Action::Tick => raw.push(self.tick(s)),
             Action::Deliver(f, _) => raw.push(self.arrival(f)),
@@ -154,7 +177,11 @@ impl<E: Endpoint, const N: usize> Telling<'_, E, N> {
         for host in 0..2 {
             let (before, after) = (s.apps[host].life, next.apps[host].life);
             if after != before && !matches!(action, Action::App(..)) {
-                let text = if after > before { format!("life {}", after + 1) } else { format!("back to life {}", after + 1) };
+                let text = if after > before {
+                    format!("life {}", after + 1)
+                } else {
+                    format!("back to life {}", after + 1)
+                };
                 raw.push(note(host as u8, text));
             }
             let state = self.state(next, host);
@@ -178,12 +205,18 @@ impl<E: Endpoint, const N: usize> Telling<'_, E, N> {
         if !in_turn || s.phase == 0 {
             self.tick += 1;
             let oldest = u32::from(crate::spec::tcb::OLDEST);
-            let aged = |k: Key| Key { stamp: k.stamp.map(|a| (a + 1).min(oldest)), ..k };
+            let aged = |k: Key| Key {
+                stamp: k.stamp.map(|a| (a + 1).min(oldest)),
+                ..k
+            };
             let mut known: Vec<_> = self.latest.drain().map(|(k, n)| (aged(k), n)).collect();
             known.sort_by_key(|(_, n)| *n);
             self.latest = known.into_iter().collect();
         }
-        Raw::Beat(Beat::Tick { now: self.tick, of: in_turn.then_some(usize::from(s.phase)) })
+        Raw::Beat(Beat::Tick {
+            now: self.tick,
+            of: in_turn.then_some(usize::from(s.phase)),
+        })
     }
 
     fn arrival(&mut self, f: InFlight) -> Raw {
@@ -192,7 +225,10 @@ impl<E: Endpoint, const N: usize> Telling<'_, E, N> {
             Some(&n) => n,
             None => self.begin(f, 0, Why::Action, f.life()),
         };
-        Raw::Arrives { sending, sent: self.tick.saturating_sub(u32::from(age)) }
+        Raw::Arrives {
+            sending,
+            sent: self.tick.saturating_sub(u32::from(age)),
+        }
     }
 
     fn begin(&mut self, f: InFlight, moment: usize, why: Why, life: u8) -> usize {
@@ -207,13 +243,27 @@ impl<E: Endpoint, const N: usize> Telling<'_, E, N> {
             wnd: key.wnd,
             stamp: key.stamp,
         };
-        self.sendings.push(Sending { carried, tick: self.tick, moment, why, number: None, arrived: false });
+        self.sendings.push(Sending {
+            carried,
+            tick: self.tick,
+            moment,
+            why,
+            number: None,
+            arrived: false,
+        });
         self.latest.insert(key, self.sendings.len() - 1);
         self.sendings.len() - 1
     }
 
     /// Notes that `f` was sent: again, or for the first time in this life of its sender.
-    fn note_sent(&mut self, f: InFlight, moment: usize, why: Why, host: usize, next: &State<E::Image, N>) -> usize {
+    fn note_sent(
+        &mut self,
+        f: InFlight,
+        moment: usize,
+        why: Why,
+        host: usize,
+        next: &State<E::Image, N>,
+    ) -> usize {
         let life = next.apps[host].life;
         match self.latest.get(&self.key(f)) {
             Some(&n) if self.sendings[n].carried.life == life => n,
@@ -230,64 +280,101 @@ impl<E: Endpoint, const N: usize> Telling<'_, E, N> {
         raw: &mut Vec<Raw>,
     ) -> (Option<usize>, Vec<InFlight>) {
         let base = |host: usize, isn: Option<i8>| isn.map(|n| self.world.bases()[host] + n as u32);
-        let (host, event, isn) = match action {
+        let (host, events, isn) = match action {
             Action::Deliver(f, isn) => {
                 let host = 1 - usize::from(f.from());
-                (host, Event::Segment(f.unpack(&self.world.bases())), base(host, isn))
+                (
+                    host,
+                    vec![Event::Segment(f.unpack(&self.world.bases()))],
+                    base(host, isn),
+                )
             }
-            Action::Fire(h, t) => (usize::from(h), Event::Timer(t), None),
-            Action::Abort(h) => (usize::from(h), Event::Call(Call::Abort), None),
-            Action::App(h, isn) => match self.call(s, usize::from(h)) {
-                Some(call) => (usize::from(h), Event::Call(call), base(usize::from(h), isn)),
-                None => return (Some(usize::from(h)), Vec::new()),
-            },
+            Action::Fire(h, t) => (usize::from(h), vec![Event::Timer(t)], None),
+            Action::Abort(h) => (usize::from(h), vec![Event::Call(Call::Abort)], None),
+            Action::App(h, isn) => {
+                let host = usize::from(h);
+                (
+                    host,
+                    self.calls(s, host).into_iter().map(Event::Call).collect(),
+                    base(host, isn),
+                )
+            }
             Action::Crash(_) | Action::Vanish(_) | Action::Tick => return (None, Vec::new()),
         };
         let plan = &self.world.plan.hosts[host];
         let mut image = s.ends[host];
         let mut out = Effects::default();
-        E::step(&plan.tcp, &mut image, event, isn, &mut out);
-        let iss = E::observe(&plan.tcp, &image).iss;
-        let mut segments: Vec<Segment> = out.segments.to_vec();
-        let mut user: Vec<String> = out.told.iter().map(|i| format!("told \"{}\"", i.name())).collect();
-        if let Some(error) = out.error {
-            user.push(format!("error: {error}"));
+        let (mut segments, mut user, mut bytes, mut end) =
+            (Vec::<Segment>::new(), Vec::new(), Vec::new(), false);
+        let mut iss = E::observe(&plan.tcp, &image).iss;
+        for event in events {
+            out.clear();
+            E::step(&plan.tcp, &mut image, event, isn, &mut out);
+            iss = E::observe(&plan.tcp, &image).iss;
+            segments.extend(out.segments.iter());
+            user.extend(out.told.iter().map(|i| format!("told \"{}\"", i.name())));
+            user.extend(out.error.map(|e| format!("error: {e}")));
+            bytes.extend(out.read.iter());
+            end |= out.end;
         }
-        let (mut bytes, mut end) = (out.read.to_vec(), out.end);
         // A host whose RECEIVEs are always outstanding takes what is there.
         for _ in 0..3 {
             if !plan.reads || image == next.ends[host] {
                 break;
             }
             out.clear();
-            E::step(&plan.tcp, &mut image, Event::Call(Call::Receive(MAX_DATA as u8)), None, &mut out);
+            E::step(
+                &plan.tcp,
+                &mut image,
+                Event::Call(Call::Receive(MAX_DATA as u8)),
+                None,
+                &mut out,
+            );
             bytes.extend(out.read.iter());
             end |= out.end;
             segments.extend(out.segments.iter());
         }
-        let (was, is) = (s.seen.life(host, s.apps[host].life), next.seen.life(host, next.apps[host].life));
+        let (was, is) = (
+            s.seen.life(host, s.apps[host].life),
+            next.seen.life(host, next.apps[host].life),
+        );
         user.extend(bytes.iter().map(|b| self.byte(*b)));
         if end && is.read_end() && (!was.read_end() || next.apps[host].life != s.apps[host].life) {
-            let of = is.pair().map_or(String::new(), |l| self.of_life(1 - host, l));
+            let of = is.pair().map_or(String::new(), |l| self.of_life(l));
             user.push(format!("reads the end{of}"));
         }
-        raw.extend(user.into_iter().map(|text| Raw::Beat(Beat::User { host, text })));
-        let by = Sender { host: host as u8, life: next.apps[host].life, iss, ttl: self.world.plan.lifetime };
-        let packed = segments.iter().filter_map(|s| InFlight::pack(s, by, &self.world.bases()).ok());
+        raw.extend(
+            user.into_iter()
+                .map(|text| Raw::Beat(Beat::User { host, text })),
+        );
+        let by = Sender {
+            host: host as u8,
+            life: next.apps[host].life,
+            iss,
+            ttl: self.world.plan.lifetime,
+        };
+        let packed = segments
+            .iter()
+            .filter_map(|s| InFlight::pack(s, by, &self.world.bases()).ok());
         (Some(host), packed.collect())
     }
 
     fn byte(&self, byte: u8) -> String {
         let s = Symbol::of(byte);
-        format!("reads byte {}{}", s.offset + 1, self.of_life(usize::from(s.host), s.life))
+        format!("reads byte {}{}", s.offset + 1, self.of_life(s.life))
     }
 
-    fn of_life(&self, host: usize, life: u8) -> String {
-        if self.world.plan.hosts.iter().any(|h| h.lives.len() > 1) {
-            format!(" of {}, life {}", NAMES[host & 1], life + 1)
+    /// Which life of the peer's, where there are several.
+    fn of_life(&self, life: u8) -> String {
+        if self.has_lives() {
+            format!(" of life {}", life + 1)
         } else {
             String::new()
         }
+    }
+
+    fn has_lives(&self) -> bool {
+        self.world.plan.hosts.iter().any(|h| h.lives.len() > 1)
     }
 
     /// What the application's next step is, and in which life it is taken.
@@ -304,59 +391,90 @@ impl<E: Endpoint, const N: usize> Telling<'_, E, N> {
         }
     }
 
-    fn call(&self, s: &State<E::Image, N>, host: usize) -> Option<Call> {
-        let (step, life, timestamps) = self.script_step(s, host)?;
-        Some(match step {
-            Step::Listen(_) => Call::OpenPassive { timestamps },
-            Step::Connect(_) => Call::OpenActive { timestamps },
-            Step::Send(len) => {
-                let mut text = [0; MAX_DATA];
-                let written = s.seen.life(host, life).written();
-                for (i, b) in (0u8..).zip(text.iter_mut().take(usize::from(len))) {
-                    *b = Symbol { host: host as u8, life, offset: written + i }.byte();
+    fn calls(&self, s: &State<E::Image, N>, host: usize) -> Vec<Call> {
+        let Some((step, life, timestamps)) = self.script_step(s, host) else {
+            return Vec::new();
+        };
+        let send = |len: u8| {
+            let mut text = [0; MAX_DATA];
+            let written = s.seen.life(host, life).written();
+            for (i, b) in (0u8..).zip(text.iter_mut().take(usize::from(len))) {
+                *b = Symbol {
+                    host: host as u8,
+                    life,
+                    offset: written + i,
                 }
-                Call::Send { len, text }
+                .byte();
             }
-            Step::Receive(n) => Call::Receive(n),
-            Step::ReceiveAll if s.seen.life(host, life).read_end() => return None,
-            Step::ReceiveAll => Call::Receive(1),
-            Step::Shutdown => Call::Shutdown,
-            Step::Close => Call::Close,
-            Step::Abort => Call::Abort,
-            Step::AwaitEstablished | Step::AwaitData(_) | Step::AwaitEnd => return None,
-        })
+            Call::Send { len, text }
+        };
+        match step {
+            Step::Listen(_) => vec![Call::OpenPassive { timestamps }],
+            Step::Connect(_) => vec![Call::OpenActive { timestamps }],
+            Step::Send(n) => vec![send(n)],
+            Step::Finish(n) => vec![send(n), Call::Shutdown],
+            Step::Receive(n) => vec![Call::Receive(n)],
+            Step::ReceiveAll if s.seen.life(host, life).read_end() => Vec::new(),
+            Step::ReceiveAll => vec![Call::Receive(1)],
+            Step::Shutdown => vec![Call::Shutdown],
+            Step::Close => vec![Call::Close],
+            Step::Abort => vec![Call::Abort],
+            Step::AwaitEstablished | Step::AwaitData(_) | Step::AwaitEnd => Vec::new(),
+        }
     }
 
-    fn call_text(&self, s: &State<E::Image, N>, next: &State<E::Image, N>, host: u8) -> Option<String> {
+    fn call_text(
+        &self,
+        s: &State<E::Image, N>,
+        next: &State<E::Image, N>,
+        host: u8,
+    ) -> Option<String> {
         let host = usize::from(host);
-        let call = self.call(s, host)?;
         let life = next.apps[host].life;
-        let open = |how: &str| if life > 0 { format!("OPEN {how}, life {}", life + 1) } else { format!("OPEN {how}") };
-        Some(match call {
+        let open = |how: &str| {
+            if life > 0 {
+                format!("OPEN {how}, life {}", life + 1)
+            } else {
+                format!("OPEN {how}")
+            }
+        };
+        let words = |call: &Call| match call {
             Call::OpenPassive { .. } => open("passive"),
             Call::OpenActive { .. } => open("active"),
             Call::Send { len: 1, .. } => "SEND 1 byte".into(),
             Call::Send { len, .. } => format!("SEND {len} bytes"),
             Call::Receive(_) => "RECEIVE".into(),
-            Call::Shutdown => "SHUTDOWN (half close)".into(),
+            Call::Shutdown => "SHUTDOWN".into(),
             Call::Close => "CLOSE".into(),
             Call::Abort => "ABORT".into(),
             Call::Status => "STATUS".into(),
-        })
+        };
+        let calls = self.calls(s, host);
+        (!calls.is_empty()).then(|| calls.iter().map(words).collect::<Vec<_>>().join(", "))
     }
 
     /// Finds out why everything else that is in flight now was sent: timers and answers that changed no endpoint.
     fn explain(&mut self, moment: usize, s: &State<E::Image, N>, next: &State<E::Image, N>) {
         let full = self.world.plan.lifetime;
-        let old: HashMap<Key, u8> = s.in_flight().iter().map(|f| (self.key(*f), f.ttl())).collect();
+        let old: HashMap<Key, u8> = s
+            .in_flight()
+            .iter()
+            .map(|f| (self.key(*f), f.ttl()))
+            .collect();
         let is_known = |t: &Self, f: InFlight| {
-            t.latest.get(&t.key(f)).is_some_and(|n| t.sendings[*n].moment == moment || f.ttl() < full)
+            t.latest
+                .get(&t.key(f))
+                .is_some_and(|n| t.sendings[*n].moment == moment || f.ttl() < full)
         };
         let mut known: Vec<InFlight> = Vec::new();
         let mut open: Vec<InFlight> = Vec::new();
         for &f in next.in_flight() {
             let carried_over = old.get(&self.key(f)).is_some_and(|ttl| *ttl >= f.ttl());
-            if carried_over || is_known(self, f) { known.push(f) } else { open.push(f) }
+            if carried_over || is_known(self, f) {
+                known.push(f)
+            } else {
+                open.push(f)
+            }
         }
         while !open.is_empty() {
             let before = open.len();
@@ -386,10 +504,18 @@ impl<E: Endpoint, const N: usize> Telling<'_, E, N> {
         let tcp = &self.world.plan.hosts[host].tcp;
         let bases = self.world.bases();
         let iss = E::observe(tcp, &next.ends[host]).iss;
-        let by = Sender { host: host as u8, life: next.apps[host].life, iss, ttl: self.world.plan.lifetime };
+        let by = Sender {
+            host: host as u8,
+            life: next.apps[host].life,
+            iss,
+            ttl: self.world.plan.lifetime,
+        };
         let due = E::armed(tcp, &next.ends[host]).due;
-        let timers = [Timer::Retransmit, Timer::Persist, Timer::DelayedAck].into_iter().filter(|t| due.has(*t));
-        let mut tries: Vec<(Event, Why)> = timers.map(|t| (Event::Timer(t), Why::Timer(t))).collect();
+        let timers = [Timer::Retransmit, Timer::Persist, Timer::DelayedAck]
+            .into_iter()
+            .filter(|t| due.has(*t));
+        let mut tries: Vec<(Event, Why)> =
+            timers.map(|t| (Event::Timer(t), Why::Timer(t))).collect();
         for f in known.iter().filter(|f| usize::from(f.from()) != host) {
             if let Some(&n) = self.latest.get(&self.key(*f)) {
                 tries.push((Event::Segment(f.unpack(&bases)), Why::Answer(n)));
@@ -403,7 +529,11 @@ impl<E: Endpoint, const N: usize> Telling<'_, E, N> {
             if image != next.ends[host] || !out.told.is_empty() {
                 continue;
             }
-            for f in out.segments.iter().filter_map(|s| InFlight::pack(s, by, &bases).ok()) {
+            for f in out
+                .segments
+                .iter()
+                .filter_map(|s| InFlight::pack(s, by, &bases).ok())
+            {
                 if let Some(at) = open.iter().position(|o| self.key(*o) == self.key(f)) {
                     open.remove(at);
                     known.push(f);
@@ -440,8 +570,12 @@ impl<E: Endpoint, const N: usize> Telling<'_, E, N> {
                         }
                         beats.push(b);
                     }
-                    Raw::Sent(n) => beats.push(Beat::Sent { segment: self.number(n, story) }),
-                    Raw::Arrives { sending, sent } => beats.push(self.arrives(sending, sent, lives, story)),
+                    Raw::Sent(n) => beats.push(Beat::Sent {
+                        segment: self.number(n, story),
+                    }),
+                    Raw::Arrives { sending, sent } => {
+                        beats.push(self.arrives(sending, sent, lives, story))
+                    }
                 }
             }
             // Sends without a step of their own, if something comes of them.
@@ -453,13 +587,18 @@ impl<E: Endpoint, const N: usize> Telling<'_, E, N> {
                 let host = sending.carried.from;
                 match sending.why {
                     Why::Action => continue,
-                    Why::Timer(t) => beats.push(Beat::Note { host, text: format!("{} timer", t.name()) }),
+                    Why::Timer(t) => beats.push(Beat::Note {
+                        host,
+                        text: format!("{} timer", t.name()),
+                    }),
                     Why::Answer(m) => {
                         let sent = self.sendings[m].tick;
                         beats.push(self.arrives(m, sent.min(tick), lives, story));
                     }
                 }
-                beats.push(Beat::Sent { segment: self.number(n, story) });
+                beats.push(Beat::Sent {
+                    segment: self.number(n, story),
+                });
             }
             story.moments.push(Moment { action, beats });
         }
@@ -478,6 +617,12 @@ impl<E: Endpoint, const N: usize> Telling<'_, E, N> {
         let s = &mut self.sendings[sending];
         let again = std::mem::replace(&mut s.arrived, true);
         let old = lives.iter().any(|l| *l > s.carried.life);
-        Beat::Arrives { segment, sent, repeated: sent > s.tick, again, old }
+        Beat::Arrives {
+            segment,
+            sent,
+            repeated: sent > s.tick,
+            again,
+            old,
+        }
     }
 }

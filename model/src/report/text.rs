@@ -56,7 +56,11 @@ pub fn bytes(n: u64) -> String {
 
 /// A rate, rounded: `1.2 M/s`.
 pub fn rate(count: u64, seconds: f64) -> String {
-    let r = if seconds > 0.0 { count as f64 / seconds } else { 0.0 };
+    let r = if seconds > 0.0 {
+        count as f64 / seconds
+    } else {
+        0.0
+    };
     if r >= 1e6 {
         format!("{:.1} M/s", r / 1e6)
     } else if r >= 1e3 {
@@ -76,7 +80,11 @@ pub fn table(header: &[(&str, bool)], rows: &[Vec<String>]) -> Vec<String> {
     }
     let names: Vec<String> = header.iter().map(|(h, _)| (*h).to_owned()).collect();
     let rule: Vec<String> = widths.iter().map(|w| "─".repeat(*w)).collect();
-    [&names, &rule].into_iter().chain(rows).map(|row| line(header, &widths, row)).collect()
+    [&names, &rule]
+        .into_iter()
+        .chain(rows)
+        .map(|row| line(header, &widths, row))
+        .collect()
 }
 
 /// One line of a table with columns of given widths.
@@ -85,7 +93,13 @@ pub fn line(header: &[(&str, bool)], widths: &[usize], row: &[String]) -> String
         .iter()
         .zip(widths)
         .zip(row)
-        .map(|(((_, right), w), cell)| if *right { pad_left(cell, *w) } else { pad(cell, *w) })
+        .map(|(((_, right), w), cell)| {
+            if *right {
+                pad_left(cell, *w)
+            } else {
+                pad(cell, *w)
+            }
+        })
         .collect();
     cells.join("  ").trim_end().to_owned()
 }
@@ -96,15 +110,30 @@ mod tests {
 
     #[test]
     fn numbers_and_sizes_read_well() {
-        assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
-        assert_eq!([5_000, 42_000_000, 2_140_000_000].map(bytes), ["5 kB", "42 MB", "2.1 GB"]);
-        assert_eq!((rate(3_000_000, 2.0), rate(1, 0.0)), ("1.5 M/s".into(), "0 /s".into()));
+        assert_eq!(
+            [0, 999, 1_000, 1_234_567].map(grouped),
+            ["0", "999", "1,000", "1,234,567"]
+        );
+        assert_eq!(
+            [5_000, 42_000_000, 2_140_000_000].map(bytes),
+            ["5 kB", "42 MB", "2.1 GB"]
+        );
+        assert_eq!(
+            (rate(3_000_000, 2.0), rate(1, 0.0)),
+            ("1.5 M/s".into(), "0 /s".into())
+        );
     }
 
     #[test]
     fn a_table_is_aligned() {
-        let rows = [vec!["a".into(), "10".into()], vec!["long".into(), "9".into()]];
-        assert_eq!(table(&[("name", false), ("n", true)], &rows), ["name   n", "────  ──", "a     10", "long   9"]);
+        let rows = [
+            vec!["a".into(), "10".into()],
+            vec!["long".into(), "9".into()],
+        ];
+        assert_eq!(
+            table(&[("name", false), ("n", true)], &rows),
+            ["name   n", "────  ──", "a     10", "long   9"]
+        );
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         goals: &[Goal::Finished, Goal::AllDelivered],
         pinned: [0, 0],
         special: 0,
+        spares: 0,
         build: |size| world(size, &client(size.bytes(), AT_ONCE), &server(size.bytes(), AT_ONCE)),
     },
     Scenario {
@@ -24,6 +25,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         goals: &[Goal::Finished, Goal::AllDelivered],
         pinned: [0, 0],
         special: 0,
+        spares: 0,
         build: |size| {
             let n = size.bytes();
             world(
@@ -40,6 +42,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         goals: &[Goal::Finished, Goal::AllDelivered, Goal::BothClosing, Goal::BothTimeWait],
         pinned: [0, 0],
         special: 0,
+        spares: 0,
         build: |size| {
             let n = size.bytes();
             world(
@@ -56,6 +59,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         goals: &[Goal::Finished, Goal::AllDelivered, Goal::BothTimeWait],
         pinned: [0, 0],
         special: 0,
+        spares: 0,
         build: |size| {
             let n = size.bytes();
             let steps = [Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Finish(n), Step::AwaitEnd];
@@ -69,6 +73,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         goals: &[Goal::Finished, Goal::AllDelivered, Goal::ToldReset],
         pinned: [0, 0],
         special: 0,
+        spares: 0,
         build: |size| {
             let n = size.bytes();
             let a = [Step::Connect(AT_ONCE), Step::Shutdown, Step::AwaitEnd];
@@ -83,6 +88,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         goals: &[Goal::Finished, Goal::AllDelivered, Goal::ToldRefused],
         pinned: [0, 0],
         special: 0,
+        spares: 0,
         build: |size| {
             world(
                 size,
@@ -98,6 +104,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         goals: &[Goal::Finished, Goal::AllDelivered],
         pinned: [0, 0],
         special: 0,
+        spares: 0,
         build: |size| {
             let n = size.bytes();
             world(
@@ -114,6 +121,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         goals: &[Goal::Finished, Goal::AllDelivered],
         pinned: [0, 0],
         special: 0,
+        spares: 0,
         build: |size| reordered(size, true),
     },
     Scenario {
@@ -123,6 +131,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         goals: &[Goal::Finished, Goal::AllDelivered],
         pinned: [0, 0],
         special: 0,
+        spares: 0,
         build: |size| reordered(size, false),
     },
     Scenario {
@@ -132,6 +141,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         goals: &[Goal::Finished, Goal::AllDelivered],
         pinned: [0, 0],
         special: 0,
+        spares: 0,
         build: |size| {
             let mut plan = world(
                 size,
@@ -151,6 +161,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         goals: &[Goal::Finished, Goal::AllDelivered],
         pinned: [0, 0],
         special: 0,
+        spares: 0,
         build: |size| {
             let mut plan = world(
                 size,
@@ -170,6 +181,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         goals: &[Goal::Finished, Goal::ToldReset],
         pinned: [0, 0],
         special: 0,
+        spares: 0,
         build: |size| {
             let mut plan = world(
                 size,
@@ -189,6 +201,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         goals: &[Goal::Finished, Goal::ToldReset],
         pinned: [0, 0],
         special: 0,
+        spares: 0,
         build: |size| {
             world(
                 size,
@@ -204,6 +217,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         goals: &[Goal::Finished, Goal::AllDelivered],
         pinned: [0, 0],
         special: 0,
+        spares: 0,
         build: |size| {
             world(size, &client(size.bytes(), AT_ONCE), &server(size.bytes(), AT_ONCE))
                 .both(|h| h.tcp.choices.ack = AckWhen::Delayed)
@@ -216,6 +230,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         goals: &[Goal::Finished, Goal::AllDelivered],
         pinned: [0, 0],
         special: 0,
+        spares: 0,
         build: |size| {
             let mut plan = world(size, &client(size.bytes(), AT_ONCE), &server(size.bytes(), AT_ONCE));
             plan.clocks = Clocks::InTurn;
@@ -229,6 +244,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         goals: &[Goal::Finished, Goal::AllDelivered],
         pinned: [0, 0],
         special: 0,
+        spares: 0,
         build: |size| {
             let mut plan = world(size, &client(size.bytes(), AT_ONCE), &server(size.bytes(), AT_ONCE));
             plan.hosts[0].tcp.keep_alive = Some(1);

@@ -4,6 +4,8 @@ use super::build::{client, server, world};
 use super::{Expect, Scenario};
 use crate::world::{Goal, IsnPolicy, Step, When};
 
+use super::reuse::LATE_RESETS;
+
 const AT_ONCE: When = When::AT_ONCE;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -14,6 +16,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         goals: &[Goal::Finished, Goal::AllDelivered, Goal::ToldReset],
         pinned: [0, 0],
         special: 0,
+        spares: 0,
         build: |size| {
             world(
                 size,
@@ -27,9 +30,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         id: "abort-reuse",
         shows: "the client aborts and opens again: the side that sent the RST lingers first",
         expects: Expect::Verified,
-        goals: &[Goal::Finished, Goal::SecondLifeReads, Goal::OldDuplicate],
+        goals: &[Goal::Finished, Goal::SecondLifeReads],
         pinned: [0, 0],
         special: 0,
+        spares: LATE_RESETS,
         build: |size| {
             let n = size.bytes();
             let mut plan = world(
@@ -49,6 +53,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         goals: &[Goal::Finished, Goal::SecondLifeReads, Goal::ToldReset],
         pinned: [0, 0],
         special: 0,
+        spares: LATE_RESETS,
         build: crashing,
     },
     Scenario {
@@ -58,9 +63,26 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         goals: &[],
         pinned: [0, 0],
         special: 0,
+        spares: LATE_RESETS,
         build: |size| {
             let mut plan = crashing(size);
             plan.rules = plan.rules.without(crate::rules::Rule::QuietTime);
+            plan
+        },
+    },
+    Scenario {
+        id: "half-open",
+        shows: "the client crashes and its new SYN meets the old connection: challenge ACK, RST, SYN again",
+        expects: Expect::Verified,
+        goals: &[Goal::Finished, Goal::SecondLifeReads, Goal::ToldReset],
+        pinned: [0, 0],
+        special: 0,
+        spares: LATE_RESETS,
+        build: |size| {
+            let mut plan = crashing(size);
+            plan.hosts[0].lives[1].steps[0] = Step::Connect(AT_ONCE);
+            plan.hosts[1].lives[1].steps[0] = Step::Listen(AT_ONCE);
+            plan.hosts[0].isn = IsnPolicy::Menu(&[16]);
             plan
         },
     },
@@ -71,6 +93,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         goals: &[Goal::ToldGaveUp],
         pinned: [0, 0],
         special: 0,
+        spares: 0,
         build: |size| {
             let mut plan = world(
                 size,
@@ -93,6 +116,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         goals: &[Goal::Finished, Goal::AllDelivered, Goal::ToldUserTimeout, Goal::ToldReset],
         pinned: [0, 0],
         special: 0,
+        spares: 0,
         build: |size| {
             world(size, &client(size.bytes(), AT_ONCE), &server(size.bytes(), AT_ONCE))
                 .both(|h| h.tcp.user_timeout = Some(1))
@@ -105,6 +129,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         goals: &[Goal::ToldRefused],
         pinned: [0, 0],
         special: 0,
+        spares: 0,
         build: |size| {
             let mut plan = world(size, &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Send(size.bytes()), Step::Shutdown], &[]);
             plan.hosts[0].isn = IsnPolicy::Above;
@@ -121,8 +146,8 @@ fn crashing(size: super::Size) -> crate::world::Plan<crate::spec::Spec> {
         &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Send(n), Step::Shutdown, Step::AwaitEnd],
         &[Step::Listen(AT_ONCE), Step::AwaitEnd, Step::Close],
     );
-    plan.hosts[0].then(&[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Send(n), Step::Shutdown, Step::AwaitEnd]);
-    plan.hosts[1].then(&[Step::Listen(AT_ONCE), Step::AwaitEnd, Step::Close]);
+    plan.hosts[0].then(&[Step::Connect(When::PEER_LISTENS), Step::AwaitEstablished, Step::Finish(n), Step::AwaitEnd]);
+    plan.hosts[1].then(&[Step::Listen(When::DRAINED), Step::AwaitEnd, Step::Close]);
     plan.hosts[0].crashes = 1;
     plan.hosts[0].quiet = size.msl();
     plan.hosts[1].isn = IsnPolicy::Above;

@@ -82,6 +82,8 @@ pub struct Scenario {
     pub pinned: [u64; 2],
     /// Properties besides those that every scenario checks, as bits.
     pub special: u32,
+    /// Faults that it does not judge, as bits: another scenario of the same world declares them.
+    pub spares: u32,
     /// Its world at a size.
     pub build: fn(Size) -> Plan<Spec>,
 }
@@ -90,7 +92,7 @@ impl Scenario {
     /// Its plan, with the properties it checks and without the rules in `off`.
     pub fn plan(&self, size: Size, off: RuleSet) -> Plan<Spec> {
         let mut plan = (self.build)(size);
-        plan.judged = EVERYWHERE | self.special;
+        plan.judged = (EVERYWHERE | self.special) & !self.spares;
         plan.without(off);
         plan
     }

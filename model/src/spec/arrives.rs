@@ -103,8 +103,9 @@ impl Machine<'_> {
             self.established();
             self.owes_ack = true;
             self.transmit();
+            // "If there are other controls or text in the segment": they stand behind the SYN.
             if s.len > 0 || s.is(Flags::FIN) {
-                self.text_and_fin(s);
+                self.text_and_fin(&Segment { seq: s.seq + 1, flags: Flags(s.flags.0 & !Flags::SYN.0), ..*s });
             }
         } else {
             self.enter(SynReceived, Cause::Syn);
@@ -116,7 +117,6 @@ impl Machine<'_> {
         self.t.give_up = Countdown::OFF;
         self.t.user = Countdown::OFF;
         self.t.keep_alive = Countdown::start(self.c.keep_alive);
-        self.t.put(Flag::Passive, false);
         self.t.put(Flag::Reopened, false);
         self.t.put(Flag::OldTimestamps, false);
         self.t.old_snd_nxt = Default::default();
@@ -165,11 +165,7 @@ impl Machine<'_> {
         if self.t.has(Flag::Timestamps) && !s.is(Flags::RST) {
             match s.ts {
                 // RFC 7323 3.2: a non-RST segment without the option SHOULD be silently dropped.
-                None => {
-                    if self.rule(Rule::Paws) {
-                        return None;
-                    }
-                }
+                None => return None,
                 Some(ts) => {
                     let old = ts.val.wrapping_sub(self.t.ts_recent()) as i32;
                     if old < 0 {
@@ -184,7 +180,9 @@ impl Machine<'_> {
             }
         }
         let wnd = u32::from(self.t.rcv_wnd(self.c));
-        let len = s.seq_len();
+        // A RST is valid by its sequence number alone (3.5.3), whatever text it carries (SHLD-2).
+        //= RFC 9293 SHLD-2 => test:spec::tests::a_reset_may_carry_text
+        let len = if s.is(Flags::RST) { 0 } else { s.seq_len() };
         let acceptable = match (len, wnd) {
             (0, 0) => s.seq == self.t.rcv_nxt,
             (0, _) => s.seq.within(self.t.rcv_nxt, wnd),
@@ -222,17 +220,18 @@ impl Machine<'_> {
         if s.seq_len() == 0 && self.c.choices.answers == Answers::SequenceSpace {
             return;
         }
-        if self.rule(Rule::TimeWaitAnswers) {
-            self.owes_ack = true;
-            if repeats_fin && self.c.choices.restart == Restart::RepeatedFin {
-                self.restart_time_wait();
-            }
+        if repeats_fin && !self.rule(Rule::TimeWaitAnswers) {
+            return;
+        }
+        self.owes_ack = true;
+        if repeats_fin && self.c.choices.restart == Restart::RepeatedFin {
+            self.restart_time_wait();
         }
     }
 
-    fn restart_time_wait(&mut self) {
+    pub(super) fn restart_time_wait(&mut self) {
         if self.t.time_wait.is_running() {
-            self.t.time_wait = Countdown::start(Some(self.c.time_wait));
+            self.t.time_wait = self.two_msl();
         }
     }
 
@@ -309,8 +308,8 @@ impl Machine<'_> {
         }
         let acks_new = self.t.snd_una.before(s.ack) && s.ack.at_or_before(self.t.snd_nxt);
         if self.t.state == SynReceived {
-            let challenged = self.c.choices.ack_check_first && !self.ack_is_in_range(s);
-            if challenged {
+            // RFC 5961's check, in front of this state's own.
+            if self.c.choices.ack_check_first && !self.ack_is_in_range(s) && self.rule(Rule::AckWindow) {
                 self.owes_ack = true;
                 return false;
             }
@@ -336,7 +335,8 @@ impl Machine<'_> {
             let beyond = self.t.snd_nxt.before(s.ack);
             let rule = if beyond { Rule::AckBound } else { Rule::AckWindow };
             if self.rule(rule) {
-                self.answer_unacceptable_ack();
+                let silent = self.t.state == TimeWait && self.c.choices.answers == Answers::SequenceSpace && s.seq_len() == 0;
+                self.owes_ack |= !silent;
                 return false;
             }
             if beyond {
@@ -346,11 +346,12 @@ impl Machine<'_> {
             self.take_ack(s.ack - self.t.snd_una);
         }
         self.update_window(s);
+        let arrived_in = self.t.state;
         self.after_ack();
         match self.t.state {
             Closed => false,
             TimeWait => {
-                if self.c.choices.restart == Restart::AsWritten {
+                if arrived_in == TimeWait && self.c.choices.restart == Restart::AsWritten {
                     self.owes_ack = true;
                     self.restart_time_wait();
                 }
@@ -361,10 +362,6 @@ impl Machine<'_> {
                 true
             }
         }
-    }
-
-    fn answer_unacceptable_ack(&mut self) {
-        self.owes_ack = self.t.state != TimeWait || self.c.choices.answers == Answers::Every;
     }
 
     /// `SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT`; the lower bound is RFC 5961's.
@@ -415,7 +412,7 @@ impl Machine<'_> {
         }
         // As long as probes are answered the connection stays.
         //= RFC 9293 MUST-37 => test:spec::tests::answered_probes_restart_r2_but_not_the_user_timeout
-        if self.t.snd_wnd == 0 && self.t.give_up.is_running() {
+        if self.t.state != TimeWait && self.t.snd_wnd == 0 && self.t.give_up.is_running() {
             self.t.give_up = Countdown::start(self.c.give_up);
         }
     }
@@ -445,7 +442,7 @@ impl Machine<'_> {
     fn text_and_fin(&mut self, s: &Segment) {
         if !matches!(self.t.state, Established | FinWait1 | FinWait2) {
             // "This should not occur since a FIN has been received": ignored, but what occupies sequence space is acknowledged.
-            self.owes_ack |= s.seq_len() > 0 && (self.t.state != TimeWait || self.rule(Rule::TimeWaitAnswers));
+            self.owes_ack |= s.seq_len() > 0;
             return;
         }
         if s.seq_len() == 0 {
@@ -507,7 +504,7 @@ impl Machine<'_> {
             let Some(b) = self.t.held.take_byte() else { return };
             self.t.rcv_nxt = self.t.rcv_nxt + 1;
             if !self.t.has(Flag::Orphan) {
-                self.t.received.push(b);
+                self.out.broken |= !self.t.received.push(b);
             }
         }
     }

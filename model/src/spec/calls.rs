@@ -95,6 +95,9 @@ impl Machine<'_> {
         }
         let n = most.min(self.t.received.len());
         if n == 0 {
+            if !self.t.received.is_empty() {
+                return Ok(());
+            }
             if !self.t.has(Flag::FinReceived) {
                 return Ok(()); // "queue the request"
             }

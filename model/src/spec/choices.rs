@@ -49,6 +49,8 @@ pub enum Restart {
     /// A retransmission of the peer's FIN, acceptable or not: what the RFC means.
     #[default]
     RepeatedFin,
+    /// Every acknowledgment that TIME_WAIT sends: 2 MSL from the last of them.
+    EveryAnswer,
     /// As written in step five: whatever passes steps one to five (and never the FIN itself, which is left of the window).
     AsWritten,
 }
@@ -126,7 +128,7 @@ pub struct Config {
     pub user_timeout: Option<u8>,
     /// R2; `None` is for ever.
     pub give_up: Option<u8>,
-    /// Keep-alive idle time; `None` is off (MUST-24: the default).
+    /// Keep-alive idle time; `None` is off (MUST-25: the default).
     pub keep_alive: Option<u8>,
     /// The receive buffer, at most [`MAX_DATA`].
     pub receive_buffer: u8,

@@ -13,6 +13,9 @@ pub mod tcb;
 pub mod timeouts;
 pub mod transition;
 
+#[cfg(test)]
+mod tests;
+
 use crate::endpoint::{Armed, Effects, Endpoint, Event, Indication, Observed, TcpState};
 use crate::rules::Rule;
 use crate::seq::Seq;
@@ -80,6 +83,9 @@ impl Machine<'_> {
             None => self.out.broken = true,
         }
         self.t.state = to;
+        if to != TcpState::SynReceived {
+            self.t.put(Flag::Passive, false); // MUST-11 speaks of SYN_RECEIVED only
+        }
         match to {
             TcpState::Closed => *self.t = Tcb::default(),
             TcpState::Listen => {
@@ -102,41 +108,44 @@ impl Machine<'_> {
     }
 
     /// "Start the time-wait timer, turn off the other timers."
-    //= RFC 9293 3.10.7.4 eighth => rule:stop-timers
-    //= RFC 9293 MUST-13 => rule:time-wait
+    //= RFC 9293 3.10.7.4 eighth => rule:stop-timers, rule:arm-time-wait
     fn settle_in_time_wait(&mut self, cause: Cause) {
-        let aborted = cause == Cause::Abort;
-        // Without the rule its time is over at once.
-        let lasts = if aborted || self.rule(Rule::TimeWait) { self.c.time_wait } else { 0 };
-        let arm = cause != Cause::Ack || self.rule(Rule::ArmTimeWait);
         let old = *self.t;
-        *self.t = Tcb {
-            state: TcpState::TimeWait,
-            snd_una: old.snd_nxt,
-            snd_nxt: old.snd_nxt,
-            rcv_nxt: old.rcv_nxt,
-            snd_wnd: if aborted { 0 } else { old.snd_wnd },
-            max_snd_wnd: old.max_snd_wnd,
-            ts_recent_age: old.ts_recent_age,
-            time_wait: if arm { Countdown::start(Some(lasts)) } else { Countdown::OFF },
-            ..Tcb::default()
-        };
-        for f in [Flag::Timestamps, Flag::OffersTimestamps] {
-            self.t.put(f, old.has(f));
-        }
-        if aborted {
+        *self.t = Tcb { state: TcpState::TimeWait, snd_una: old.snd_nxt, snd_nxt: old.snd_nxt, ..Tcb::default() };
+        if cause == Cause::Abort {
+            // It answers a segment by that segment's own numbers, so it remembers nothing else.
             self.t.put(Flag::Aborted, true);
+            self.t.time_wait = Countdown::start(Some(self.c.time_wait));
             return;
         }
-        for f in [Flag::CloseCalled, Flag::Orphan, Flag::FinSent, Flag::FinReceived] {
+        let arm = cause != Cause::Ack || self.rule(Rule::ArmTimeWait);
+        self.t.time_wait = if arm { self.two_msl() } else { Countdown::OFF };
+        self.t.rcv_nxt = old.rcv_nxt;
+        self.t.max_snd_wnd = old.max_snd_wnd;
+        self.t.ts_recent_age = old.ts_recent_age;
+        for f in [
+            Flag::Timestamps,
+            Flag::OffersTimestamps,
+            Flag::CloseCalled,
+            Flag::Orphan,
+            Flag::FinSent,
+            Flag::FinReceived,
+        ] {
             self.t.put(f, old.has(f));
         }
         self.t.received = old.received; // for a half-closed user who has not read it yet
         if !self.rule(Rule::StopTimers) {
+            self.t.fin_wait_2 = old.fin_wait_2;
             self.t.user = old.user;
             self.t.give_up = old.give_up;
             self.t.keep_alive = old.keep_alive;
         }
+    }
+
+    /// The time-wait timer, started. Without the rule it is due at once.
+    //= RFC 9293 MUST-13 => rule:time-wait
+    pub(crate) fn two_msl(&mut self) -> Countdown {
+        Countdown::start(Some(if self.rule(Rule::TimeWait) { self.c.time_wait } else { 0 }))
     }
 
     /// The connection ends with a signal to the user.

@@ -1,6 +1,6 @@
 //! Forming segments: what goes out and when (RFC 9293 sections 3.7, 3.8, 3.10.2, 3.10.4).
 
-use super::choices::AckWhen;
+use super::choices::{AckWhen, Restart};
 use super::tcb::{Countdown, Flag};
 use super::transition::Cause;
 use super::Machine;
@@ -39,6 +39,14 @@ impl Machine<'_> {
     pub(super) fn send_ack(&mut self) {
         self.note_ack_sent(Flags::ACK);
         let s = self.segment(self.t.snd_nxt, Flags::ACK);
+        self.out.send(s);
+    }
+
+    /// `<SEQ=SND.NXT-1><ACK=RCV.NXT><CTL=ACK>`: left of the peer's window, so that it must answer.
+    //= RFC 9293 SHLD-12 => test:spec::tests::keep_alive_probes_when_idle
+    pub(super) fn keep_alive_probe(&mut self) {
+        self.note_ack_sent(Flags::ACK);
+        let s = self.segment(self.t.snd_nxt - 1, Flags::ACK);
         self.out.send(s);
     }
 
@@ -156,6 +164,9 @@ impl Machine<'_> {
     //= RFC 9293 MUST-59 => test:spec::tests::one_acknowledgment_an_event
     pub(super) fn flush(&mut self) {
         if self.owes_ack && !matches!(self.t.state, Closed | Listen | SynSent) {
+            if self.t.state == TimeWait && self.c.choices.restart == Restart::EveryAnswer {
+                self.restart_time_wait();
+            }
             self.send_ack();
         }
     }

@@ -1,7 +1,7 @@
 //! TIME_WAIT and the SYN: reopening (RFC 9293 MAY-2, RFC 6191), and going back.
 
 use super::choices::{OldSyn, Reopen};
-use super::tcb::{Countdown, Flag};
+use super::tcb::Flag;
 use super::transition::Cause;
 use super::{Machine, Tcb};
 use crate::endpoint::TcpState::*;
@@ -80,6 +80,5 @@ impl Machine<'_> {
         self.t.put(Flag::FinReceived, true);
         self.t.put(Flag::Orphan, true);
         self.enter(TimeWait, cause);
-        self.t.time_wait = Countdown::start(Some(self.c.time_wait));
     }
 }

@@ -6,7 +6,7 @@ use super::tcb::{Countdown, Flag, OLDEST};
 use super::transition::Cause;
 use super::{Machine, Tcb};
 use crate::endpoint::TcpState::*;
-use crate::endpoint::{Armed, Flags, Indication, Timer, TimerSet};
+use crate::endpoint::{Armed, Indication, Timer, TimerSet};
 use crate::rules::Rule;
 
 /// Which timers run, and which of them may fire now.
@@ -30,15 +30,17 @@ pub(super) fn armed(c: &Config, t: &Tcb) -> Armed {
         running.set(timer, on);
         due.set(timer, on);
     }
-    for (timer, count) in [
-        (Timer::TimeWait, t.time_wait),
-        (Timer::FinWait2, t.fin_wait_2),
-        (Timer::User, t.user),
-        (Timer::GiveUp, t.give_up),
-        (Timer::KeepAlive, t.keep_alive),
+    //= RFC 9293 MUST-26 => test:spec::tests::keep_alive_probes_when_idle
+    let idle = !in_flight && t.unsent() == 0;
+    for (timer, count, may_fire) in [
+        (Timer::TimeWait, t.time_wait, true),
+        (Timer::FinWait2, t.fin_wait_2, true),
+        (Timer::User, t.user, true),
+        (Timer::GiveUp, t.give_up, true),
+        (Timer::KeepAlive, t.keep_alive, idle),
     ] {
         running.set(timer, count.is_running());
-        due.set(timer, count.is_due());
+        due.set(timer, count.is_due() && may_fire);
     }
     Armed { running, due }
 }
@@ -50,7 +52,9 @@ impl Machine<'_> {
         }
         match timer {
             Timer::Retransmit => {
-                self.out.rules = self.out.rules.with(Rule::RetransmitFin);
+                if matches!(self.t.state, FinWait1 | Closing | LastAck) {
+                    self.out.rules = self.out.rules.with(Rule::RetransmitFin);
+                }
                 self.retransmit();
             }
             Timer::Persist => {
@@ -68,8 +72,7 @@ impl Machine<'_> {
             //= RFC 9293 MAY-5 => test:spec::tests::keep_alive_probes_when_idle
             Timer::KeepAlive => {
                 self.t.keep_alive = Countdown::start(self.c.keep_alive);
-                let s = self.segment(self.t.snd_nxt - 1, Flags::ACK);
-                self.out.send(s);
+                self.keep_alive_probe();
             }
         }
     }

@@ -12,17 +12,21 @@ pub const MAX_LIVES: usize = 3;
 pub struct When {
     /// The peer's TCP has finished the connection before: it is CLOSED or back in LISTEN.
     pub peer_finished: bool,
+    /// The peer's TCP is in LISTEN.
+    pub peer_listens: bool,
     /// None of this host's own segments is in flight any more.
     pub drained: bool,
 }
 
 impl When {
     /// As soon as the own TCP is CLOSED.
-    pub const AT_ONCE: When = When { peer_finished: false, drained: false };
+    pub const AT_ONCE: When = When { peer_finished: false, peer_listens: false, drained: false };
     /// When the peer has finished.
-    pub const PEER_FINISHED: When = When { peer_finished: true, drained: false };
+    pub const PEER_FINISHED: When = When { peer_finished: true, ..When::AT_ONCE };
+    /// When the peer listens.
+    pub const PEER_LISTENS: When = When { peer_listens: true, ..When::AT_ONCE };
     /// When what the host sent has drained from the network.
-    pub const DRAINED: When = When { peer_finished: false, drained: true };
+    pub const DRAINED: When = When { drained: true, ..When::AT_ONCE };
 }
 
 /// One step of an application. Steps are taken in order, each at any moment after it becomes possible.

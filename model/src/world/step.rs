@@ -370,8 +370,10 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             // What it is in now belongs to the life after, or is over.
             matches!(state, TcpState::Closed | TcpState::Listen) || s.apps[peer].life > s.apps[host].life
         };
+        let listens =
+            || E::observe(&self.plan.hosts[peer].tcp, &s.ends[peer]).state == TcpState::Listen;
         let drained = || !s.in_flight().iter().any(|f| usize::from(f.from()) == host);
-        (!w.peer_finished || finished()) && (!w.drained || drained())
+        (!w.peer_finished || finished()) && (!w.peer_listens || listens()) && (!w.drained || drained())
     }
 
     /// Whether a SYN that reaches TIME_WAIT would find a listener: the next life begins with a passive OPEN.
@@ -460,7 +462,7 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         let safe = matches!(plan.isn, IsnPolicy::Above | IsnPolicy::Clock(_));
         let policy = if safe && !self.plan.rules.has(Rule::IsnAbove) { IsnPolicy::Menu(UNSAFE_MENU) } else { plan.isn };
         // A host that has forgotten its numbers in a crash can be anywhere.
-        let policy = if app.crashes > 0 { IsnPolicy::Menu(UNSAFE_MENU) } else { policy };
+        let policy = if app.crashes > 0 && !matches!(plan.isn, IsnPolicy::Menu(_)) { IsnPolicy::Menu(UNSAFE_MENU) } else { policy };
         match policy {
             IsnPolicy::Equal => isns.push(iss),
             IsnPolicy::Above => isns.push(top),

@@ -1,0 +1,164 @@
+//! `farewell check`.
+
+use std::time::{Duration, Instant};
+
+use super::args::{self, Format};
+use super::counterexample;
+use super::demands::Exercised;
+use super::output::Out;
+use super::registry::{Card, Finding, Registry, Setup, Subject};
+use super::session::Session;
+use super::summary;
+use super::verdict::{Held, Verdict};
+use super::{Status, Usage, json, names};
+use crate::report::text;
+use crate::scenarios::Size;
+
+/// One scenario's run.
+pub(super) struct Row<'a> {
+    pub(super) card: &'a Card,
+    pub(super) found: Finding,
+    pub(super) verdict: Verdict,
+    /// Where its counterexample was saved.
+    pub(super) saved: Option<String>,
+}
+
+/// All that a check did.
+pub(super) struct Report<'a> {
+    pub(super) setup: Setup,
+    pub(super) rows: Vec<Row<'a>>,
+    /// How many scenarios were asked for.
+    pub(super) asked: usize,
+    pub(super) exercised: Exercised,
+    /// What a complete default run lacks; nothing where it is not demanded.
+    pub(super) lacks: Vec<String>,
+    /// Whether all scenarios ran as they stand, at the standard size.
+    pub(super) complete: bool,
+    pub(super) elapsed: Duration,
+    pub(super) status: Status,
+}
+
+pub(super) fn run(a: &args::Check, registry: &Registry, out: &mut Out) -> Result<Status, Usage> {
+    let subjects = names::scenarios(registry, &a.scenarios)?;
+    let property = a.property.as_deref().map(names::property).transpose()?;
+    let setup = Setup {
+        size: a.size.into(),
+        profile: a.profile.into(),
+        off: names::rules(&a.without)?,
+        saturated: !a.plain,
+        judged: property.map(|p| p.faults),
+    };
+    let held = Held {
+        declaration: setup.has_all_rules() && property.is_none(),
+        goals: setup.has_all_rules(),
+    };
+    let session = Session::new(&a.budget, a.format)?;
+    let text = a.format == Format::Text;
+    let begun = Instant::now();
+    if text {
+        summary::head(&setup, out);
+    }
+    let mut report = Report {
+        setup,
+        rows: Vec::new(),
+        asked: subjects.len(),
+        exercised: Exercised::default(),
+        lacks: Vec::new(),
+        complete: false,
+        elapsed: Duration::ZERO,
+        status: Status::Fine,
+    };
+    for (n, subject) in subjects.iter().enumerate() {
+        if session.is_interrupted() {
+            break;
+        }
+        let found = match session.explore(*subject, &setup, n + 1, subjects.len()) {
+            Ok(found) => found,
+            Err(e) => return Err(Usage(format!("{}: {e}", subject.card().id))),
+        };
+        let row = judge(*subject, found, held, a, &setup)?;
+        report.status = report.status.and(row.verdict.status());
+        report.exercised.add(&row.found);
+        if text {
+            summary::row(&row, out);
+        }
+        report.rows.push(row);
+    }
+    report.elapsed = begun.elapsed();
+    let whole = report.rows.len() == report.asked;
+    if !whole {
+        report.status = report.status.and(Status::Bound);
+    }
+    let default = setup == Setup::of(Size::Standard);
+    report.complete = whole && default && a.scenarios.is_empty();
+    if report.complete
+        && report
+            .rows
+            .iter()
+            .all(|r| !matches!(r.verdict, Verdict::Bound(_)))
+    {
+        report.lacks = report.exercised.lacks();
+    }
+    if !report.lacks.is_empty() {
+        report.status = report.status.and(Status::Violated);
+    }
+    if text {
+        finish(&report, a, out);
+    } else {
+        out.json(&json::check(&report));
+    }
+    Ok(report.status)
+}
+
+fn judge<'a>(
+    subject: &'a dyn Subject,
+    found: Finding,
+    held: Held,
+    a: &args::Check,
+    setup: &Setup,
+) -> Result<Row<'a>, Usage> {
+    let card = subject.card();
+    let verdict = Verdict::of(card, &found, held);
+    // In a run over everything what was declared is not saved: it comes again whenever it is asked for.
+    let wanted = verdict != Verdict::AsDeclared || !a.scenarios.is_empty();
+    let saved = match &found.story {
+        Some(story) if wanted => {
+            let saved = counterexample::saved(card.id, setup, a.property.as_deref(), story);
+            let dir = &a.budget.save;
+            let at = saved
+                .write(dir)
+                .map_err(|e| Usage(format!("cannot save into {}: {e}", dir.display())))?;
+            Some(at.display().to_string())
+        }
+        _ => None,
+    };
+    Ok(Row {
+        card,
+        found,
+        verdict,
+        saved,
+    })
+}
+
+fn finish(report: &Report<'_>, a: &args::Check, out: &mut Out) {
+    let named = !a.scenarios.is_empty();
+    for row in &report.rows {
+        if let Some(sentence) = row.verdict.sentence(row.card, &row.found) {
+            out.line("");
+            out.lines(&text::wrap(&sentence, 108));
+        }
+        match &row.found.story {
+            Some(story) if row.verdict != Verdict::AsDeclared || named => {
+                counterexample::print(story, row.saved.as_deref(), a.absolute, out);
+            }
+            Some(_) => out.line(&format!(
+                "  shown by: farewell check {} --size {}",
+                row.card.id,
+                report.setup.size.name()
+            )),
+            None => {}
+        }
+    }
+    out.line("");
+    summary::foot(report, out);
+}

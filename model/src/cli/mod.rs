@@ -1,0 +1,116 @@
+//! The command `farewell`: a function over registered worlds.
+//!
+//! [`run`] parses the command line and dispatches; [`registry`] holds the worlds, without their types. One file per
+//! command or per concern of `check`. How things look is decided in [`crate::report`], what is true in the worlds.
+
+mod ablate;
+mod args;
+mod bounds;
+mod check;
+mod counterexample;
+mod demands;
+mod explore;
+mod json;
+mod listing;
+mod names;
+mod output;
+mod progress;
+pub mod registry;
+mod replay;
+mod session;
+mod summary;
+mod verdict;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use output::Out;
+pub use registry::{Card, Facts, Finding, Registry, Setup, Subject, Worlds};
+
+/// How a command ends; the number is the exit status.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+enum Status {
+    /// Verified, or all as declared.
+    Fine = 0,
+    /// Violated, or not as declared.
+    Violated = 1,
+    /// The command line or a file is wrong.
+    Usage = 2,
+    /// A bound or the budget ended it before there was a verdict.
+    Bound = 3,
+}
+
+impl Status {
+    /// Both together: a violation comes before a bound.
+    fn and(self, other: Status) -> Status {
+        let weight = |s: Status| match s {
+            Status::Fine => 0,
+            Status::Bound => 1,
+            Status::Violated => 2,
+            Status::Usage => 3,
+        };
+        if weight(other) > weight(self) {
+            other
+        } else {
+            self
+        }
+    }
+}
+
+/// Something the user should have said differently; one line.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
+/// Runs the command line `args` (the program's name first) over the worlds of `registry`. Writes to the standard
+/// output and the standard error. The status is 0 for verified, 1 violated or not as declared, 2 usage, 3 out of
+/// bounds or budget.
+pub fn run(args: impl IntoIterator<Item = OsString>, registry: &Registry) -> ExitCode {
+    let mut out = Out::standard();
+    let status = match parse(args) {
+        Ok(command) => dispatch(command, registry, &mut out).unwrap_or_else(|usage| {
+            output::complain(&usage.0);
+            Status::Usage
+        }),
+        Err(e) => {
+            // What clap prints goes where it belongs: help is no error. A closed pipe is none either.
+            let _ = e.print();
+            if e.use_stderr() {
+                Status::Usage
+            } else {
+                Status::Fine
+            }
+        }
+    };
+    match out.finish() {
+        Ok(()) => ExitCode::from(status as u8),
+        Err(e) => {
+            output::complain(&format!("cannot write the report: {e}"));
+            ExitCode::from(Status::Usage as u8)
+        }
+    }
+}
+
+fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
+    match Cli::try_parse_from(args)?.command {
+        Some(command) => Ok(command),
+        None => Ok(Command::Check(args::Check::by_default()?)),
+    }
+}
+
+fn dispatch(command: Command, registry: &Registry, out: &mut Out) -> Result<Status, Usage> {
+    match command {
+        Command::Check(a) => check::run(&a, registry, out),
+        Command::Scenarios(a) => Ok(listing::scenarios(a.format, registry, out)),
+        Command::Rules(a) => Ok(listing::rules(a.format, out)),
+        Command::Ablate(a) => ablate::run(&a, registry, out),
+        Command::Show(a) => listing::show(&a, registry, out),
+        Command::Replay(a) => replay::run(&a, registry, out),
+        Command::Explore(a) => explore::run(&a, registry, out),
+        Command::Diagram(a) => Ok(listing::diagram(a.format, out)),
+    }
+}

@@ -1,0 +1,364 @@
+//! The worlds that the command knows, without their types: another crate can register worlds of its own endpoint.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use stateright::Model;
+
+use super::bounds;
+use crate::ablation::{self, Case};
+use crate::check::{self, CheckError, End, Engine, Limits, Progress, Width};
+use crate::endpoint::Endpoint;
+use crate::report::saved::Malformed;
+use crate::report::{Story, tell};
+use crate::rules::{Profile, RuleSet};
+use crate::scenarios::{self, Expect, Size};
+use crate::spec::{Config, Spec};
+use crate::world::{Covered, DEEP_ROOM, Goal, Plan, ROOM, State, World};
+
+/// What can be chosen about a scenario.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Setup {
+    /// How large it is.
+    pub size: Size,
+    /// The rules to begin with.
+    pub profile: Profile,
+    /// Rules switched off besides.
+    pub off: RuleSet,
+    /// Repeated sends are added at once.
+    pub saturated: bool,
+    /// Faults judged alone, as bits, instead of all that the scenario judges.
+    pub judged: Option<u32>,
+}
+
+impl Setup {
+    /// A scenario as it stands, at a size.
+    pub fn of(size: Size) -> Setup {
+        Setup {
+            size,
+            profile: Profile::default(),
+            off: RuleSet::EMPTY,
+            saturated: true,
+            judged: None,
+        }
+    }
+
+    /// All rules that are off, by profile or by name.
+    pub fn rules_off(&self) -> RuleSet {
+        RuleSet(RuleSet::all().0 & !self.profile.rules().0 | self.off.0)
+    }
+
+    /// Whether the rules are the default profile's, so that what a scenario declares applies.
+    pub fn has_all_rules(&self) -> bool {
+        self.rules_off() == RuleSet::EMPTY
+    }
+}
+
+/// What is known of a scenario before it runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Card {
+    /// Its name on the command line.
+    pub id: &'static str,
+    /// What it shows, in a sentence.
+    pub shows: &'static str,
+    /// What its run must find.
+    pub expects: Expect,
+    /// Situations it must reach.
+    pub goals: &'static [Goal],
+    /// Properties besides those that every scenario checks, as bits.
+    pub special: u32,
+}
+
+/// What a run found, without the type of its states.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// How it ended.
+    pub end: End,
+    /// Unique states.
+    pub unique: u64,
+    /// Successors generated.
+    pub successors: u64,
+    /// The deepest level.
+    pub depth: u32,
+    /// Time from start to end.
+    pub elapsed: Duration,
+    /// The most bytes the process had resident.
+    pub peak_memory: u64,
+    /// Something did not fit a bound of the world.
+    pub bound_hit: bool,
+    /// An upper estimate of the probability that two states had one fingerprint.
+    pub collision_probability: f64,
+    /// What was exercised.
+    pub covered: Covered,
+    /// The shortest counterexample, if it ended in a violation.
+    pub story: Option<Story>,
+}
+
+/// A scenario of some endpoint.
+pub trait Subject: Send + Sync {
+    /// What is known of it.
+    fn card(&self) -> &Card;
+    /// Its bounds at a setup: names and values.
+    fn bounds(&self, setup: &Setup) -> Vec<(String, String)>;
+    /// The rules that are on.
+    fn rules(&self, setup: &Setup) -> RuleSet;
+    /// The faults that are judged, as bits.
+    fn judged(&self, setup: &Setup) -> u32;
+    /// Explores it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the engine.
+    fn check(
+        &self,
+        setup: &Setup,
+        engine: Engine,
+        limits: &Limits,
+        progress: &(dyn Fn(&Progress) + Sync),
+    ) -> Result<Finding, CheckError>;
+    /// Takes the actions of these words (each with its line), from one of the initial states.
+    ///
+    /// # Errors
+    ///
+    /// Which line names no action that is possible there.
+    fn replay(
+        &self,
+        setup: &Setup,
+        start: usize,
+        actions: &[(usize, String)],
+    ) -> Result<Story, Malformed>;
+    /// Serves stateright's Explorer at an address, for ever.
+    fn explore(&self, setup: &Setup, at: SocketAddr);
+}
+
+/// Everything the command can run.
+pub struct Registry {
+    /// The scenarios, in the order of a default run.
+    pub subjects: Vec<Box<dyn Subject>>,
+    /// The rows of the ablation matrix.
+    pub cases: &'static [Case],
+}
+
+impl Registry {
+    /// The scenarios of the specification.
+    pub fn of_the_specification() -> Registry {
+        let subject = |s: &'static scenarios::Scenario| -> Box<dyn Subject> {
+            let card = Card {
+                id: s.id,
+                shows: s.shows,
+                expects: s.expects,
+                goals: s.goals,
+                special: s.special,
+            };
+            let plan =
+                |s: &scenarios::Scenario, setup: &Setup| s.plan(setup.size, setup.rules_off());
+            Box::new(Worlds::<Spec> {
+                card,
+                plan: Box::new(move |setup| plan(s, setup)),
+                facts: config_facts,
+            })
+        };
+        Registry {
+            subjects: scenarios::all().map(subject).collect(),
+            cases: ablation::CASES,
+        }
+    }
+
+    /// The scenario of that name.
+    pub fn named(&self, id: &str) -> Option<&dyn Subject> {
+        self.subjects
+            .iter()
+            .find(|s| s.card().id == id)
+            .map(Box::as_ref)
+    }
+}
+
+/// The facts of a specification's configuration that bound a world.
+fn config_facts(c: &Config) -> Vec<(&'static str, String)> {
+    let ticks = |t: Option<u8>| t.map_or("for ever".to_owned(), |t| format!("{t} ticks"));
+    vec![
+        ("TIME_WAIT", ticks(Some(c.time_wait))),
+        ("FIN_WAIT_2 of an orphan", ticks(c.fin_wait_2)),
+        ("user timeout", ticks(c.user_timeout)),
+        ("R2", ticks(c.give_up)),
+        (
+            "keep-alive",
+            c.keep_alive
+                .map_or("off".into(), |t| format!("after {t} ticks")),
+        ),
+        ("receive buffer", format!("{} bytes", c.receive_buffer)),
+        ("largest segment", format!("{} bytes", c.choices.mss)),
+    ]
+}
+
+/// Names and values of a configuration.
+pub type Facts<C> = fn(&C) -> Vec<(&'static str, String)>;
+
+/// A scenario over worlds of one endpoint.
+pub struct Worlds<E: Endpoint> {
+    /// What is known of it.
+    pub card: Card,
+    /// Its world at a setup; saturation and what is judged are set here from the setup.
+    pub plan: Box<dyn Fn(&Setup) -> Plan<E> + Send + Sync>,
+    /// What a host's configuration says about bounds.
+    pub facts: Facts<E::Config>,
+}
+
+impl<E: Endpoint> Worlds<E> {
+    fn plan(&self, setup: &Setup) -> Plan<E> {
+        let mut plan = (self.plan)(setup);
+        plan.saturated = setup.saturated;
+        if let Some(judged) = setup.judged {
+            plan.judged = judged;
+        }
+        plan
+    }
+
+    fn run<const N: usize>(
+        &self,
+        setup: &Setup,
+        engine: Engine,
+        limits: &Limits,
+        progress: &(dyn Fn(&Progress) + Sync),
+    ) -> Result<Finding, CheckError> {
+        let world = Arc::new(World::<E, N>::new(self.plan(setup)));
+        let o = check::explore(engine, &world, limits, progress)?;
+        let story = matches!(o.end, End::Violated { .. }).then(|| tell(&world, &o.trace));
+        Ok(Finding {
+            end: o.end,
+            unique: o.unique,
+            successors: o.successors,
+            depth: o.depth,
+            elapsed: o.elapsed,
+            peak_memory: o.peak_memory,
+            bound_hit: o.bound_hit,
+            collision_probability: o.collision_probability,
+            covered: world.coverage.snapshot(),
+            story,
+        })
+    }
+
+    fn walk<const N: usize>(
+        &self,
+        setup: &Setup,
+        start: usize,
+        actions: &[(usize, String)],
+    ) -> Result<Story, Malformed> {
+        let world = World::<E, N>::new(self.plan(setup));
+        let mut trace: Vec<State<E::Image, N>> = world.initial_states();
+        if start >= trace.len() {
+            let why = format!(
+                "there is no initial state {start}; the model has changed since this file was written"
+            );
+            return Err(Malformed {
+                line: actions.first().map_or(1, |a| a.0),
+                why,
+            });
+        }
+        trace = vec![trace[start]];
+        for (line, words) in actions {
+            let here = trace[trace.len() - 1];
+            let mut found = None;
+            world.for_each_step(&here, &mut Covered::default(), &mut |action, next| {
+                if found.is_none() && action.describe(&world.bases()) == *words {
+                    found = Some(*next);
+                }
+            });
+            let Some(next) = found else {
+                let why = if here.faults() & world.plan.judged != 0 {
+                    "nothing follows a violation; the model has changed since this file was written"
+                        .to_owned()
+                } else {
+                    format!(
+                        "not possible here: `{words}`; the model has changed since this file was written"
+                    )
+                };
+                return Err(Malformed { line: *line, why });
+            };
+            trace.push(next);
+        }
+        Ok(tell(&world, &trace))
+    }
+
+    fn serve<const N: usize>(&self, setup: &Setup, at: SocketAddr) {
+        // Returns only when the server does.
+        let _ = World::<E, N>::new(self.plan(setup)).checker().serve(at);
+    }
+}
+
+impl<E: Endpoint> Subject for Worlds<E> {
+    fn card(&self) -> &Card {
+        &self.card
+    }
+
+    fn bounds(&self, setup: &Setup) -> Vec<(String, String)> {
+        bounds::of(&self.plan(setup), self.facts, room(setup))
+    }
+
+    fn rules(&self, setup: &Setup) -> RuleSet {
+        self.plan(setup).rules
+    }
+
+    fn judged(&self, setup: &Setup) -> u32 {
+        self.plan(setup).judged
+    }
+
+    fn check(
+        &self,
+        setup: &Setup,
+        engine: Engine,
+        limits: &Limits,
+        progress: &(dyn Fn(&Progress) + Sync),
+    ) -> Result<Finding, CheckError> {
+        if setup.size == Size::Deep {
+            // Stateright has fingerprints of its own width.
+            let width = if engine == Engine::Timely {
+                Width::Bits128
+            } else {
+                limits.width
+            };
+            self.run::<DEEP_ROOM>(
+                setup,
+                engine,
+                &Limits {
+                    width,
+                    ..limits.clone()
+                },
+                progress,
+            )
+        } else {
+            self.run::<ROOM>(setup, engine, limits, progress)
+        }
+    }
+
+    fn replay(
+        &self,
+        setup: &Setup,
+        start: usize,
+        actions: &[(usize, String)],
+    ) -> Result<Story, Malformed> {
+        if setup.size == Size::Deep {
+            self.walk::<DEEP_ROOM>(setup, start, actions)
+        } else {
+            self.walk::<ROOM>(setup, start, actions)
+        }
+    }
+
+    fn explore(&self, setup: &Setup, at: SocketAddr) {
+        if setup.size == Size::Deep {
+            self.serve::<DEEP_ROOM>(setup, at)
+        } else {
+            self.serve::<ROOM>(setup, at)
+        }
+    }
+}
+
+/// Room for segments in flight at a setup.
+fn room(setup: &Setup) -> usize {
+    if setup.size == Size::Deep {
+        DEEP_ROOM
+    } else {
+        ROOM
+    }
+}

@@ -1,0 +1,90 @@
+//! `farewell replay`.
+
+use std::fs;
+
+use super::args;
+use super::output::Out;
+use super::registry::{Registry, Setup};
+use super::{Status, Usage, counterexample, names};
+use crate::properties;
+use crate::report::saved::Saved;
+use crate::rules::Rule;
+
+/// The largest file that is read: far more than any trace needs.
+const LARGEST: u64 = 10_000_000;
+/// The line of a file that names the scenario.
+const SCENARIO_LINE: usize = 2;
+
+pub(super) fn run(a: &args::Replay, registry: &Registry, out: &mut Out) -> Result<Status, Usage> {
+    let name = a.file.display();
+    let cannot = |e: std::io::Error| Usage(format!("cannot read {name}: {e}"));
+    let size = fs::metadata(&a.file).map_err(cannot)?.len();
+    if size > LARGEST {
+        return Err(Usage(format!(
+            "{name} has {size} bytes: no counterexample is that large"
+        )));
+    }
+    let bytes = fs::read(&a.file).map_err(cannot)?;
+    let text = String::from_utf8(bytes).map_err(|e| {
+        let line = e.as_bytes()[..e.utf8_error().valid_up_to()]
+            .iter()
+            .filter(|b| **b == b'\n')
+            .count()
+            + 1;
+        Usage(format!("{name}: line {line}: not text"))
+    })?;
+    let saved = Saved::parse(&text).map_err(|e| Usage(format!("{name}: {e}")))?;
+    let subject = names::scenario(registry, &saved.scenario)
+        .map_err(|e| Usage(format!("{name}: line {SCENARIO_LINE}: {e}")))?;
+    let judged = saved
+        .property
+        .as_deref()
+        .map(names::property)
+        .transpose()?
+        .map(|p| p.faults);
+    let setup = Setup {
+        size: saved.size,
+        profile: saved.profile,
+        off: saved.off,
+        saturated: saved.saturated,
+        judged,
+    };
+    let story = subject
+        .replay(&setup, saved.start, &saved.actions)
+        .map_err(|e| Usage(format!("{name}: {e}")))?;
+    let off: Vec<&str> = saved.off.iter().map(Rule::id).collect();
+    let without = if off.is_empty() {
+        String::new()
+    } else {
+        format!(", without {}", off.join(", "))
+    };
+    out.line(&format!(
+        "{}, size {}, profile {}{without}",
+        saved.scenario,
+        saved.size.name(),
+        saved.profile.name()
+    ));
+    counterexample::print(&story, None, a.absolute, out);
+    let words = |bits: u32| {
+        properties::faults(bits)
+            .map(|f| f.text())
+            .collect::<Vec<_>>()
+            .join("; ")
+    };
+    if story.faults == 0 {
+        out.line(&format!(
+            "The violation does NOT occur any more: {}.",
+            words(saved.faults)
+        ));
+        return Ok(Status::Fine);
+    }
+    if story.faults == saved.faults {
+        out.line("The violation occurs, as the file says.");
+    } else {
+        out.line(&format!(
+            "Another violation than the file says, which was: {}.",
+            words(saved.faults)
+        ));
+    }
+    Ok(Status::Violated)
+}

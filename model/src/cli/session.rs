@@ -1,0 +1,66 @@
+//! What the runs of one command share: engine, limits, Ctrl-C.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::Usage;
+use super::args::{Budget, Format};
+use super::progress::Line;
+use super::registry::{Finding, Setup, Subject};
+use crate::check::{self, Engine, Limits};
+
+/// Engine, limits and the line of progress.
+pub(super) struct Session {
+    pub(super) engine: Engine,
+    pub(super) limits: Limits,
+    line: Line,
+}
+
+impl Session {
+    pub(super) fn new(budget: &Budget, format: Format) -> Result<Session, Usage> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&stop);
+        ctrlc::set_handler(move || seen.store(true, Ordering::Relaxed))
+            .map_err(|e| Usage(format!("Ctrl-C cannot be caught: {e}")))?;
+        let mut limits = Limits {
+            memory: budget.memory_limit.unwrap_or_else(most_of_what_is_free),
+            stop,
+            ..Limits::default()
+        };
+        if let Some(n) = budget.threads {
+            limits.threads = n;
+        }
+        Ok(Session {
+            engine: budget.engine.into(),
+            limits,
+            line: Line::new(format == Format::Text),
+        })
+    }
+
+    /// Explores one scenario, the `at`-th of `of`.
+    pub(super) fn explore(
+        &self,
+        subject: &dyn Subject,
+        setup: &Setup,
+        at: usize,
+        of: usize,
+    ) -> Result<Finding, check::CheckError> {
+        let id = subject.card().id;
+        let found = subject.check(setup, self.engine, &self.limits, &|p| {
+            self.line.show(id, at, of, p)
+        });
+        self.line.clear();
+        found
+    }
+
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.limits.stop.load(Ordering::Relaxed)
+    }
+}
+
+/// Four fifths of what is free, and what the process has already.
+fn most_of_what_is_free() -> u64 {
+    check::available().map_or(u64::MAX, |free| {
+        free / 5 * 4 + check::resident().unwrap_or(0)
+    })
+}

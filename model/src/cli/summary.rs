@@ -1,0 +1,200 @@
+//! The table of a check and what stands under it.
+
+use super::Status;
+use super::check::{Report, Row};
+use super::demands::Exercised;
+use super::output::Out;
+use super::registry::Setup;
+use super::verdict::Verdict;
+use crate::endpoint::TcpState;
+use crate::report::text::{self, grouped};
+use crate::rules::{RULES, Rule};
+use crate::spec::transition::TABLE;
+
+const COLUMNS: [(&str, bool); 7] = [
+    ("scenario", false),
+    ("states", true),
+    ("successors", true),
+    ("depth", true),
+    ("states/s", true),
+    ("live", true),
+    ("verdict", false),
+];
+/// Rows appear as they are done, so the widths are set beforehand.
+const WIDTHS: [usize; 7] = [24, 11, 13, 5, 9, 4, 30];
+
+/// What is checked, and the table's header.
+pub(super) fn head(setup: &Setup, out: &mut Out) {
+    let off: Vec<&str> = setup.off.iter().map(Rule::id).collect();
+    let mut what = format!(
+        "size {}, profile {}",
+        setup.size.name(),
+        setup.profile.name()
+    );
+    if !off.is_empty() {
+        what += &format!(", without {}", off.join(", "));
+    }
+    if !setup.saturated {
+        what += ", not saturated";
+    }
+    out.line(&what);
+    out.line("");
+    let names = COLUMNS.map(|(h, _)| h.to_owned());
+    out.line(&text::line(&COLUMNS, &WIDTHS, &names));
+    out.line(&text::line(
+        &COLUMNS,
+        &WIDTHS,
+        &WIDTHS.map(|w| "─".repeat(w)),
+    ));
+}
+
+/// One scenario.
+pub(super) fn row(r: &Row<'_>, out: &mut Out) {
+    let f = &r.found;
+    let cells = [
+        r.card.id.to_owned(),
+        grouped(f.unique),
+        grouped(f.successors),
+        f.depth.to_string(),
+        text::rate(f.unique, f.elapsed.as_secs_f64())
+            .trim_end_matches("/s")
+            .trim_end()
+            .to_owned(),
+        f.covered.most_live.to_string(),
+        r.verdict.cell(),
+    ];
+    out.line(&text::line(&COLUMNS, &WIDTHS, &cells));
+}
+
+/// Totals, coverage, bounds, assumptions, and the verdict in words.
+pub(super) fn foot(report: &Report<'_>, out: &mut Out) {
+    let found = || report.rows.iter().map(|r| &r.found);
+    let e = &report.exercised;
+    let unique: u64 = found().map(|f| f.unique).sum();
+    let successors: u64 = found().map(|f| f.successors).sum();
+    let collision: f64 = found().map(|f| f.collision_probability).sum();
+    let peak = found().map(|f| f.peak_memory).max().unwrap_or(0);
+    let seconds = report.elapsed.as_secs_f64();
+    let rate = text::rate(unique, found().map(|f| f.elapsed.as_secs_f64()).sum());
+    let mut fact = |name: &str, value: String| {
+        for (n, l) in text::wrap(&value, 94).iter().enumerate() {
+            out.line(&format!("{:<12}{l}", if n == 0 { name } else { "" }));
+        }
+    };
+    fact(
+        "total",
+        format!(
+            "{} states, {} successors in {seconds:.1} s ({rate}), peak memory {}",
+            grouped(unique),
+            grouped(successors),
+            text::bytes(peak)
+        ),
+    );
+    fact("exercised", exercised(e));
+    fact(
+        "reuse",
+        format!(
+            "{:.0} % of the states hold two or more incarnations",
+            e.reused() * 100.0
+        ),
+    );
+    fact(
+        "collision",
+        format!(
+            "probability below {collision:.0e} that two states shared a fingerprint and hid something"
+        ),
+    );
+    fact("bounds", bounds(report));
+    fact(
+        "not in it",
+        "attackers off the path, urgent data, SACK, congestion control, Fast Open, ICMP; progress (liveness)".into(),
+    );
+    for lack in &report.lacks {
+        fact("LACKS", lack.clone());
+    }
+    out.line("");
+    out.lines(&text::wrap(&last_words(report), 108));
+}
+
+fn exercised(e: &Exercised) -> String {
+    format!(
+        "{} of {} states, {} of {} transitions, {} of {} rules of TCP",
+        e.state_count(),
+        TcpState::ALL.len(),
+        e.covered.transition_count(),
+        TABLE.len(),
+        e.rule_count(),
+        RULES.len()
+    )
+}
+
+fn bounds(report: &Report<'_>) -> String {
+    let s = report.setup;
+    format!(
+        "MSL of {} tick(s), {} byte(s) each way in a life unless the scenario says otherwise, a few lives of one \
+         4-tuple (`farewell show SCENARIO`); loss, duplication and reordering without limit; {}. \
+         \"Verified\" means: every reachable state within these bounds",
+        s.size.msl(),
+        s.size.bytes(),
+        if s.saturated {
+            "saturation is on (repeated sends are added at once)"
+        } else {
+            "saturation is off"
+        },
+    )
+}
+
+fn last_words(report: &Report<'_>) -> String {
+    let count = |is: fn(&Verdict) -> bool| report.rows.iter().filter(|r| is(&r.verdict)).count();
+    let verified = count(|v| *v == Verdict::Verified);
+    let declared = count(|v| *v == Verdict::AsDeclared);
+    let cut = count(|v| matches!(v, Verdict::Bound(_)));
+    let unrun = report.asked - report.rows.len();
+    let violated = count(|v| matches!(v, Verdict::Violated(_)));
+    let other = count(|v| matches!(v, Verdict::Missing(_) | Verdict::Unreached(_)));
+    match report.status {
+        Status::Fine if report.setup.has_all_rules() && report.setup.judged.is_none() => {
+            let who = if report.rows.len() == 1 {
+                "The scenario"
+            } else {
+                "Every scenario"
+            };
+            let kinds = match (verified, declared) {
+                (v, 0) => format!("{v} verified"),
+                (0, d) => format!("{d} violated as it must be"),
+                (v, d) => format!("{v} verified, {d} violated as they must be"),
+            };
+            format!("{who} ended as declared: {kinds}. No bound was hit.")
+        }
+        Status::Fine => format!("{verified} of {verified} verified. No bound was hit."),
+        Status::Bound => {
+            let mut text =
+                format!("No violation within the bound: {verified} verified, {cut} cut short");
+            if declared > 0 {
+                text += &format!(", {declared} violated as they must be");
+            }
+            if unrun > 0 {
+                text += &format!(", {unrun} not run");
+            }
+            text + ". That is not a verification."
+        }
+        Status::Violated | Status::Usage => {
+            let mut parts = vec![format!("{verified} verified")];
+            let mut part = |n: usize, what: &str| {
+                if n > 0 {
+                    parts.push(format!("{n} {what}"));
+                }
+            };
+            part(declared, "violated as they must be");
+            part(violated, "VIOLATED");
+            part(other, "NOT AS DECLARED");
+            part(cut, "cut short");
+            part(unrun, "not run");
+            let mut text = parts.join(", ") + ".";
+            if !report.lacks.is_empty() {
+                text += " The run did not exercise all that it must.";
+            }
+            text
+        }
+    }
+}
