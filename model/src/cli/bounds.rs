@@ -92,6 +92,7 @@ fn script(s: &Script) -> String {
 
 fn step(s: &Step) -> String {
     match s {
+        Step::Activate => "open actively".into(),
         Step::Listen(w) => format!("passive OPEN{}", when(*w)),
         Step::Connect(w) => format!("active OPEN{}", when(*w)),
         Step::Send(n) => format!("SEND {n}"),

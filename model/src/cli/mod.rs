@@ -28,7 +28,7 @@ use clap::Parser;
 
 use args::{Cli, Command};
 use output::Out;
-pub use registry::{Card, Facts, Finding, Registry, Setup, Subject, Worlds};
+pub use registry::{Card, Facts, Finding, Planned, Registry, Setup, Subject, Worlds};
 
 /// How a command ends; the number is the exit status.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -195,12 +195,15 @@ fn config_facts(c: &Config) -> Vec<(&'static str, String)> {
 /// Names and values of a configuration.
 pub type Facts<C> = fn(&C) -> Vec<(&'static str, String)>;
 
+/// A world for every setup.
+pub type Planned<E> = Box<dyn Fn(&Setup) -> Plan<E> + Send + Sync>;
+
 /// A scenario over worlds of one endpoint.
 pub struct Worlds<E: Endpoint> {
     /// What is known of it.
     pub card: Card,
     /// Its world at a setup; saturation and what is judged are set here from the setup.
-    pub plan: Box<dyn Fn(&Setup) -> Plan<E> + Send + Sync>,
+    pub plan: Planned<E>,
     /// What a host's configuration says about bounds.
     pub facts: Facts<E::Config>,
 }

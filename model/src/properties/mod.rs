@@ -43,6 +43,8 @@ pub enum Fault {
     Text,
     /// Received data thrown away at CLOSE, or acknowledged to nobody, without a RST.
     SilentLoss,
+    /// A connection ended by a RST, and its user, who was not told "closed" before, was told nothing.
+    Untold,
     /// TIME_WAIT ended before its time.
     Assassinated,
     /// A connection that the other TCP is no part of: established by old segments.
@@ -51,7 +53,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them, in order of their bits.
-    pub const ALL: [Fault; 21] = [
+    pub const ALL: [Fault; 22] = [
         Fault::Mixed,
         Fault::Order,
         Fault::Twice,
@@ -71,6 +73,7 @@ impl Fault {
         Fault::NoProgress,
         Fault::Text,
         Fault::SilentLoss,
+        Fault::Untold,
         Fault::Assassinated,
         Fault::Phantom,
     ];
@@ -102,6 +105,7 @@ impl Fault {
             Fault::NoProgress => "acceptable text or FIN at RCV.NXT was not taken",
             Fault::Text => "a segment carries what its user never wrote there",
             Fault::SilentLoss => "received data was thrown away and the peer not told",
+            Fault::Untold => "a connection ended by a RST and its user was told nothing",
             Fault::Assassinated => "TIME_WAIT ended before its time",
             Fault::Phantom => "a connection was established that the peer takes no part in",
         }
@@ -139,7 +143,7 @@ pub const PROPERTIES: &[Property] = &[
     Property {
         id: "told-truthfully",
         says: "\"closed\" means that the peer's TCP accepted all and our FIN; \"reset\" and \"timed out\" have a cause, or our FIN is still unacknowledged; data thrown away is told (MUST-12)",
-        faults: bits(&[Fault::FalseClosed, Fault::FalseReset, Fault::FalseTimeout, Fault::SilentLoss]),
+        faults: bits(&[Fault::FalseClosed, Fault::FalseReset, Fault::FalseTimeout, Fault::SilentLoss, Fault::Untold]),
     },
     Property {
         id: "machine",

@@ -213,33 +213,28 @@ impl Page<'_> {
 
     fn foot(&mut self) {
         self.row("", "", "");
-        for f in properties::faults(self.story.faults) {
-            let property = properties::violated(f.bit()).next().map_or("", |p| p.id);
-            self.rows
-                .push(format!("Wrong here: {} (property {property}).", f.text()));
-        }
-        if !self.how.absolute {
-            self.rows
-                .push("Numbers count from each host's first ISN.".into());
-        }
-        let kinds: [(&str, &str); 3] = [
-            ("▷", "─▷ leaves and arrives further down"),
-            ("×", "─× does not arrive in this story"),
-            ("╌", "╌▶ arrives later than sent, or once more"),
+        let drawn = self.rows.concat();
+        let kinds = [
+            (&['▷', '◁'][..], "─▷ leaves and arrives further down"),
+            (&['×'], "─× does not arrive in this story"),
+            (&['╌'], "╌▶ arrives later than sent, or once more"),
         ];
-        let drawn = self.rows.concat()
-            + if self.rows.iter().any(|r| r.contains('◁')) {
-                "▷"
-            } else {
-                ""
-            };
-        let legend: Vec<_> = kinds
+        let mut legend: Vec<&str> = kinds
             .into_iter()
-            .filter(|(sign, _)| drawn.contains(sign))
+            .filter(|(signs, _)| drawn.contains(*signs))
             .map(|(_, t)| t)
             .collect();
+        if !self.how.absolute {
+            legend.push("numbers count from each host's first ISN");
+        }
+        for f in properties::faults(self.story.faults) {
+            let property = properties::violated(f.bit()).next().map_or("", |p| p.id);
+            let text = format!("Wrong here: {} (property {property}).", f.text());
+            self.rows.extend(wrap(&text, PAGE));
+        }
         if !legend.is_empty() {
-            self.rows.push(legend.join("; ") + ".");
+            self.rows
+                .extend(wrap(&format!("Signs: {}.", legend.join("; ")), PAGE));
         }
     }
 }

@@ -56,6 +56,7 @@ pub fn world(size: Size, a: &[Step], b: &[Step]) -> Plan<Spec> {
         clocks: Clocks::Together,
         rules: Profile::Hardened.rules(),
         saturated: true,
+        strays: Vec::new(),
         judged: 0,
     }
 }

@@ -54,16 +54,19 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "open-simultaneous",
-        shows: "both sides open actively at once, then both close",
+        shows: "both sides open actively at once; then one closes, and the other",
         expects: Expect::Verified,
-        goals: &[Goal::Finished, Goal::AllDelivered, Goal::BothTimeWait],
+        goals: &[Goal::Finished, Goal::AllDelivered],
         pinned: [0, 0],
         special: 0,
         spares: 0,
         build: |size| {
             let n = size.bytes();
-            let steps = [Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Finish(n), Step::AwaitEnd];
-            world(size, &steps, &steps)
+            world(
+                size,
+                &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Finish(n), Step::AwaitEnd],
+                &[Step::Connect(AT_ONCE), Step::AwaitEnd, Step::Finish(n)],
+            )
         },
     },
     Scenario {
@@ -77,7 +80,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         build: |size| {
             let n = size.bytes();
             let a = [Step::Connect(AT_ONCE), Step::Shutdown, Step::AwaitEnd];
-            let b = [Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Finish(n), Step::AwaitEnd];
+            let b = [Step::Connect(AT_ONCE), Step::AwaitEnd, Step::Finish(n)];
             world(size, &a, &b)
         },
     },
@@ -172,6 +175,43 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             plan.hosts[0].reads = false;
             plan.hosts[0].tcp.receive_buffer = 1;
             plan
+        },
+    },
+    Scenario {
+        id: "zero-window-closing",
+        shows: "both close, one behind a closed window: CLOSING still sends its data, then its FIN",
+        expects: Expect::Verified,
+        goals: &[Goal::Finished, Goal::AllDelivered],
+        pinned: [0, 0],
+        special: 0,
+        spares: 0,
+        build: |size| {
+            let mut plan = world(
+                size,
+                &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Finish(2), Step::AwaitEnd],
+                &[Step::Listen(AT_ONCE), Step::AwaitEstablished, Step::Shutdown, Step::ReceiveAll],
+            )
+            .both(|h| h.tcp.fixed_window = false);
+            plan.hosts[1].reads = false;
+            plan.hosts[1].tcp.receive_buffer = 1;
+            plan
+        },
+    },
+    Scenario {
+        id: "open-from-listen",
+        shows: "a side that listens opens actively instead",
+        expects: Expect::Verified,
+        goals: &[Goal::Finished, Goal::AllDelivered],
+        pinned: [0, 0],
+        special: 0,
+        spares: 0,
+        build: |size| {
+            let n = size.bytes();
+            world(
+                size,
+                &[Step::Listen(AT_ONCE), Step::Activate, Step::AwaitEstablished, Step::Finish(n), Step::AwaitEnd],
+                &[Step::Listen(AT_ONCE), Step::AwaitEnd, Step::Finish(n)],
+            )
         },
     },
     Scenario {

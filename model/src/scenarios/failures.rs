@@ -1,8 +1,9 @@
 //! What goes wrong with hosts and users: aborts, crashes, peers that vanish, users that give up.
 
 use super::build::{client, server, world};
-use super::{Expect, Scenario};
-use crate::world::{Goal, IsnPolicy, Step, When};
+use super::{Expect, Scenario, Size};
+use crate::spec::Spec;
+use crate::world::{Goal, IsnPolicy, Plan, Step, When};
 
 use super::reuse::LATE_RESETS;
 
@@ -10,20 +11,31 @@ const AT_ONCE: When = When::AT_ONCE;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
-        id: "abort-anywhere",
-        shows: "either user aborts at any moment, in any state",
+        id: "abort-active",
+        shows: "the user who opened actively aborts at any moment, in any state",
         expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::AllDelivered, Goal::ToldReset],
         pinned: [0, 0],
         special: 0,
         spares: 0,
         build: |size| {
-            world(
-                size,
-                &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Finish(size.bytes()), Step::AwaitEnd],
-                &[Step::Listen(AT_ONCE), Step::AwaitEstablished, Step::Finish(size.bytes()), Step::AwaitEnd],
-            )
-            .both(|h| h.aborts = true)
+            let mut plan = both_finish(size);
+            plan.hosts[0].aborts = true;
+            plan
+        },
+    },
+    Scenario {
+        id: "abort-passive",
+        shows: "the user who listened aborts at any moment, in any state",
+        expects: Expect::Verified,
+        goals: &[Goal::Finished, Goal::AllDelivered, Goal::ToldReset],
+        pinned: [0, 0],
+        special: 0,
+        spares: 0,
+        build: |size| {
+            let mut plan = world(size, &client(size.bytes(), AT_ONCE), &server(size.bytes(), AT_ONCE));
+            plan.hosts[1].aborts = true;
+            plan
         },
     },
     Scenario {
@@ -34,17 +46,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         pinned: [0, 0],
         special: 0,
         spares: LATE_RESETS,
-        build: |size| {
-            let n = size.bytes();
-            let mut plan = world(
-                size,
-                &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Send(n), Step::AwaitData(n), Step::Abort],
-                &[Step::Listen(AT_ONCE), Step::AwaitEstablished, Step::Send(n), Step::AwaitEnd, Step::Close],
-            );
-            plan.hosts[0].then(&[Step::Connect(When::PEER_FINISHED), Step::AwaitEstablished, Step::Send(n), Step::Shutdown, Step::AwaitEnd]);
-            plan.hosts[1].then(&[Step::Listen(When::DRAINED), Step::AwaitEnd, Step::Close]);
-            plan
-        },
+        build: aborting,
     },
     Scenario {
         id: "crash",
@@ -111,7 +113,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "user-timeout",
-        shows: "the user timeout ends a connection in any state, and both users are told the truth",
+        shows: "the user timeout ends a connection, and both users are told the truth",
         expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::AllDelivered, Goal::ToldUserTimeout, Goal::ToldReset],
         pinned: [0, 0],
@@ -121,6 +123,16 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             world(size, &client(size.bytes(), AT_ONCE), &server(size.bytes(), AT_ONCE))
                 .both(|h| h.tcp.user_timeout = Some(1))
         },
+    },
+    Scenario {
+        id: "user-timeout-closing",
+        shows: "the user timeout when both close at once",
+        expects: Expect::Verified,
+        goals: &[Goal::Finished, Goal::AllDelivered, Goal::ToldUserTimeout],
+        pinned: [0, 0],
+        special: 0,
+        spares: 0,
+        build: |size| both_finish(size).both(|h| h.tcp.user_timeout = Some(1)),
     },
     Scenario {
         id: "refused",
@@ -138,8 +150,31 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
+/// Both sides write and close, also at once.
+pub(super) fn both_finish(size: Size) -> Plan<Spec> {
+    let n = size.bytes();
+    world(
+        size,
+        &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Finish(n), Step::AwaitEnd],
+        &[Step::Listen(AT_ONCE), Step::AwaitEstablished, Step::Finish(n), Step::AwaitEnd],
+    )
+}
+
+/// The client aborts when data has flowed both ways, and opens again.
+pub(super) fn aborting(size: Size) -> Plan<Spec> {
+    let n = size.bytes();
+    let mut plan = world(
+        size,
+        &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Send(n), Step::AwaitData(n), Step::Abort],
+        &[Step::Listen(AT_ONCE), Step::AwaitEstablished, Step::Send(n), Step::AwaitEnd, Step::Close],
+    );
+    plan.hosts[0].then(&[Step::Connect(When::PEER_LISTENS), Step::AwaitEstablished, Step::Finish(n), Step::AwaitEnd]);
+    plan.hosts[1].then(&[Step::Listen(When::DRAINED), Step::AwaitEnd, Step::Close]);
+    plan
+}
+
 /// The client may crash once, and opens again.
-fn crashing(size: super::Size) -> crate::world::Plan<crate::spec::Spec> {
+pub(super) fn crashing(size: Size) -> Plan<Spec> {
     let n = size.bytes();
     let mut plan = world(
         size,

@@ -108,6 +108,7 @@ impl Machine<'_> {
                 self.text_and_fin(&Segment { seq: s.seq + 1, flags: Flags(s.flags.0 & !Flags::SYN.0), ..*s });
             }
         } else {
+            //= RFC 9293 MUST-10 => test:spec::tests::figure_7_simultaneous_open, scenario:open-simultaneous
             self.enter(SynReceived, Cause::Syn);
             self.send_syn();
         }
@@ -236,7 +237,7 @@ impl Machine<'_> {
     }
 
     /// Second: the RST bit.
-    //= RFC 5961 3.2 => rule:rst-exact
+    //= RFC 5961 3.2 => rule:rst-exact, test:spec::tests::only_an_exact_reset_resets
     fn second_check_rst(&mut self, s: &Segment) {
         //= RFC 1337 3 F1 => rule:time-wait-ignores-rst
         if self.t.state == TimeWait && self.rule(Rule::TimeWaitIgnoresRst) {
@@ -247,7 +248,7 @@ impl Machine<'_> {
             return;
         }
         match self.t.state {
-            //= RFC 9293 MUST-11 => rule:remember-passive
+            //= RFC 9293 MUST-11 => rule:remember-passive, test:spec::tests::syn_received_remembers_how_it_was_opened
             SynReceived => self.refuse_embryo(Cause::Rst),
             //= RFC 9293 MUST-12 => rule:reset-is-not-end
             Established | FinWait1 | FinWait2 | CloseWait => {
@@ -278,7 +279,7 @@ impl Machine<'_> {
     }
 
     /// Fourth: the SYN bit. Says whether processing ends.
-    //= RFC 5961 4.2 => rule:syn-challenge
+    //= RFC 5961 4.2 => rule:syn-challenge, test:spec::tests::a_syn_in_a_synchronized_state_is_challenged
     fn fourth_check_syn(&mut self) -> bool {
         if self.t.state == SynReceived && (self.t.has(Flag::Passive) || self.t.has(Flag::Reopened)) {
             self.refuse_embryo(Cause::Syn);
@@ -330,7 +331,8 @@ impl Machine<'_> {
             self.transmit();
             return true;
         }
-        //= RFC 5961 5 => rule:ack-window
+        //= RFC 5961 5 => rule:ack-window, test:spec::tests::acknowledgments_have_a_window
+        //= RFC 9293 MAY-12 => rule:ack-window
         if !self.ack_is_in_range(s) {
             let beyond = self.t.snd_nxt.before(s.ack);
             let rule = if beyond { Rule::AckBound } else { Rule::AckWindow };
@@ -470,7 +472,8 @@ impl Machine<'_> {
         }
         let advanced = (self.t.rcv_nxt - before) as u8;
         if advanced == 0 {
-            self.owes_ack = true; // out of order: a duplicate ACK (MAY-13)
+            //= RFC 9293 MAY-13 => test:spec::tests::segments_ahead_are_held
+            self.owes_ack = true; // out of order: a duplicate ACK
         } else {
             self.acknowledge_soon(advanced);
         }

@@ -36,7 +36,8 @@ impl Machine<'_> {
         if !matches!(self.t.state, Closed | Listen) {
             return Err(CallError::AlreadyExists);
         }
-        // The world names the remote socket by handing over an ISN for it.
+        // The world names the remote socket by handing over an ISN for it, of the policy it keeps.
+        //= RFC 9293 MUST-8 => rule:isn-above
         let Some(iss) = self.isn else { return Err(CallError::RemoteUnspecified) };
         *self.t = Tcb { state: self.t.state, iss, snd_una: iss, snd_nxt: iss + 1, ..Tcb::default() };
         self.t.put(Flag::OffersTimestamps, timestamps);
@@ -116,7 +117,7 @@ impl Machine<'_> {
     }
 
     /// SHUTDOWN (`full` false) and CLOSE (`full`).
-    //= RFC 9293 3.10.4 => rule:close-queues-fin
+    //= RFC 9293 3.10.4 => rule:close-queues-fin, rule:close-at-once, test:spec::tests::every_call_in_every_state
     //= RFC 9293 MAY-1 => test:spec::tests::close_with_unread_data_resets
     fn close(&mut self, full: bool) -> Result<(), CallError> {
         match self.t.state {
@@ -133,7 +134,8 @@ impl Machine<'_> {
             return Err(CallError::Closing);
         }
         if full {
-            //= RFC 9293 SHLD-3 => rule:reset-unread
+            //= RFC 9293 SHLD-3 => rule:reset-unread, test:spec::tests::close_with_unread_data_resets
+            //= RFC 2525 2.17 => rule:reset-unread
             if !self.t.received.is_empty() && self.rule(Rule::ResetUnread) {
                 self.abort();
                 return Ok(());
@@ -189,7 +191,7 @@ impl Machine<'_> {
     }
 
     /// Sends a RST and gives the connection up; section 3.5.2 lets the issuer linger.
-    //= RFC 9293 3.5.2 => rule:abort-lingers
+    //= RFC 9293 3.5.2 => rule:abort-lingers, test:spec::tests::reading_3_abort_lingers_or_not
     pub(super) fn abort(&mut self) {
         self.out.send(Segment { seq: self.t.snd_nxt, flags: Flags::RST, ..Segment::default() });
         self.owes_ack = false;

@@ -127,8 +127,12 @@ pub struct Config {
     /// The user timeout; `None` is for ever.
     pub user_timeout: Option<u8>,
     /// R2; `None` is for ever.
+    //= RFC 9293 MUST-21 => test:spec::tests::r2_ends_what_is_never_acknowledged
     pub give_up: Option<u8>,
-    /// Keep-alive idle time; `None` is off (MUST-25: the default).
+    /// Keep-alive idle time; `None` is off.
+    //= RFC 9293 MUST-24 => test:spec::tests::keep_alive_probes_when_idle
+    //= RFC 9293 MUST-25 => test:spec::tests::keep_alive_is_off_unless_asked_for
+    //= RFC 9293 MUST-27 => test:spec::tests::keep_alive_probes_when_idle
     pub keep_alive: Option<u8>,
     /// The receive buffer, at most [`MAX_DATA`].
     pub receive_buffer: u8,

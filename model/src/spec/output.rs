@@ -80,6 +80,8 @@ impl Machine<'_> {
 
     /// Sends what may be sent: data within the window, the FIN behind it.
     //= RFC 9293 3.6 => rule:closing-sends
+    //= RFC 9293 MUST-34 => test:spec::tests::a_window_that_shrinks_stops_only_new_data
+    //= RFC 9293 SHLD-15 => test:spec::tests::a_window_that_shrinks_stops_only_new_data
     pub(super) fn transmit(&mut self) {
         if !matches!(self.t.state, Established | FinWait1 | CloseWait | Closing | LastAck) {
             return;
@@ -134,7 +136,9 @@ impl Machine<'_> {
     }
 
     /// "Send the segment at the front of the retransmission queue again."
-    //= RFC 9293 3.10.8 => rule:retransmit-fin
+    //= RFC 9293 3.10.8 => rule:retransmit-fin, test:spec::tests::retransmission_sends_the_front_of_the_queue_only
+    //= RFC 9293 SHLD-16 => test:spec::tests::a_window_that_shrinks_stops_only_new_data
+    //= RFC 9293 MAY-7 => test:spec::tests::a_window_that_shrinks_stops_only_new_data
     pub(super) fn retransmit(&mut self) {
         if self.t.syn_in_flight() {
             return self.send_syn();
@@ -150,7 +154,8 @@ impl Machine<'_> {
     }
 
     /// A probe into a closed window: one octet of new data, or the FIN (MUST-36).
-    //= RFC 9293 MUST-36 => rule:persist
+    //= RFC 9293 MUST-35 => test:spec::tests::a_window_that_shrinks_stops_only_new_data
+    //= RFC 9293 MUST-36 => rule:persist, scenario:zero-window
     pub(super) fn probe(&mut self) {
         if self.t.unsent() > 0 {
             self.send_new(1, false);
@@ -172,6 +177,8 @@ impl Machine<'_> {
     }
 
     /// Text or a FIN has been accepted: acknowledge it now or later.
+    //= RFC 9293 SHLD-18 => test:spec::tests::acknowledgments_may_be_delayed, scenario:delayed-ack
+    //= RFC 9293 SHLD-19 => test:spec::tests::acknowledgments_may_be_delayed
     pub(super) fn acknowledge_soon(&mut self, advanced: u8) {
         match self.c.choices.ack {
             AckWhen::Now => self.owes_ack = true,

@@ -245,6 +245,8 @@ impl Tcb {
     }
 
     /// RCV.WND: what the buffer has room for; all of it when the user's RECEIVEs are outstanding all the time.
+    //= RFC 9293 SHLD-14 => test:spec::tests::the_right_window_edge_never_moves_left
+    //= RFC 9293 MAY-8 => test:spec::tests::a_closed_window_answers_probes_and_announces_its_opening
     #[inline]
     pub(crate) fn rcv_wnd(&self, c: &Config) -> u8 {
         if c.fixed_window {

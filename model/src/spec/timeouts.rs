@@ -67,9 +67,11 @@ impl Machine<'_> {
             Timer::FinWait2 => self.enter(Closed, Cause::Timeout),
             //= RFC 9293 3.10.8 => scenario:user-timeout
             Timer::User => self.give_up(Indication::UserTimeout),
-            //= RFC 9293 MUST-20 => scenario:peer-vanishes
+            //= RFC 9293 MUST-20 => scenario:peer-vanishes, test:spec::tests::r2_ends_what_is_never_acknowledged
+            //= RFC 9293 MUST-22 => test:spec::tests::r2_ends_what_is_never_acknowledged
             Timer::GiveUp => self.give_up(Indication::GaveUp),
-            //= RFC 9293 MAY-5 => test:spec::tests::keep_alive_probes_when_idle
+            //= RFC 9293 MAY-5 => test:spec::tests::keep_alive_probes_when_idle, scenario:keep-alive
+            //= RFC 9293 MUST-29 => test:spec::tests::keep_alive_probes_when_idle
             Timer::KeepAlive => {
                 self.t.keep_alive = Countdown::start(self.c.keep_alive);
                 self.keep_alive_probe();

@@ -82,6 +82,9 @@ impl Judged<'_> {
             let new = self.out.segments.iter().any(|s| !s.is(Flags::RST) && b.snd_nxt.before(s.seq + s.seq_len()));
             faults |= when(Fault::AfterFin, new);
         }
+        let reset = self.arrived.is_some_and(|(s, _)| s.is(Flags::RST)) && a.state == TcpState::Closed;
+        let owed = b.state.is_synchronized() && b.state != TcpState::TimeWait;
+        faults |= when(Fault::Untold, reset && owed && self.out.told.is_empty());
         faults |= self.timers();
         faults |= when(Fault::CloseForgotten, self.user_closed && is_open(a.state) && !a.close_called && !a.lingering);
         faults |= when(Fault::CloseForgotten, a.close_called && a.state == TcpState::Established);

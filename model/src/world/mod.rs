@@ -20,7 +20,7 @@ use crate::endpoint::Endpoint;
 use crate::seq::Seq;
 use crate::space::Space;
 pub use coverage::{Coverage, Covered, Goal};
-pub use plan::{Clocks, HostPlan, IsnPolicy, Plan, Script, Step, When};
+pub use plan::{Clocks, HostPlan, IsnPolicy, LONG_AGO, Plan, Script, Step, Stray, When};
 pub use state::{App, State};
 pub use step::Action;
 

@@ -1,6 +1,6 @@
 //! What a world is made of: two hosts, their applications' scripts, the clock and the network. Data only.
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Flags, TcpState};
 use crate::rules::RuleSet;
 use crate::seq::Seq;
 
@@ -36,6 +36,8 @@ pub enum Step {
     Listen(When),
     /// Active OPEN.
     Connect(When),
+    /// OPEN, active, on the connection that listens: from passive to active.
+    Activate,
     /// SEND that many bytes in one call.
     Send(u8),
     /// SEND that many bytes and close the sending side, with nothing in between.
@@ -127,6 +129,28 @@ pub enum Clocks {
     InTurn,
 }
 
+/// An old segment: numbers are distances from the hosts' first ISNs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stray {
+    /// It turns up, once, when its receiver is in this state.
+    pub meets: TcpState,
+    /// Its sender.
+    pub host: u8,
+    /// SEG.SEQ.
+    pub seq: i8,
+    /// SEG.ACK, if it has one.
+    pub ack: Option<i8>,
+    /// SYN, FIN, RST; ACK goes with `ack`.
+    pub flags: Flags,
+    /// Bytes of text.
+    pub len: u8,
+    /// Ticks ago that its timestamp was taken, if it has one.
+    pub age: Option<u8>,
+}
+
+/// The life that text of a stray is marked with: one that no host lives.
+pub const LONG_AGO: u8 = MAX_LIVES as u8 - 1;
+
 /// A whole world.
 #[derive(Clone, Debug)]
 pub struct Plan<E: Endpoint> {
@@ -140,6 +164,8 @@ pub struct Plan<E: Endpoint> {
     pub rules: RuleSet,
     /// Sends that change no endpoint are added at once, to a fixpoint.
     pub saturated: bool,
+    /// Segments of a life long ago that turn up; at most seven.
+    pub strays: Vec<Stray>,
     /// Which faults are recorded: bits of [`crate::properties::Fault`].
     pub judged: u32,
 }

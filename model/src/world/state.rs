@@ -60,7 +60,7 @@ pub struct State<I, const N: usize> {
     pub seen: History,
     /// Bits of [`crate::properties::Fault`], little-endian; sticky.
     pub fault: [u8; 4],
-    /// With clocks that tick in turn: host B's tick is due.
+    /// Bit 0, with clocks that tick in turn: host B's tick is due. The others: strays that have turned up.
     pub phase: u8,
     /// Segments in flight.
     pub live: u8,

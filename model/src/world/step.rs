@@ -6,11 +6,11 @@ use super::coverage::{Covered, Goal};
 use super::judge::{self, Judged};
 use super::memo::{Quiet, Who};
 use super::net::{self, Added, InFlight, Sender, Symbol, Unfit};
-use super::plan::{Clocks, IsnPolicy, MAX_LIVES, Step, UNSAFE_MENU, When};
+use super::plan::{Clocks, IsnPolicy, LONG_AGO, MAX_LIVES, Step, Stray, UNSAFE_MENU, When};
 use super::state::State;
 use super::{World, saturate};
 use crate::endpoint::{
-    Call, Effects, Endpoint, Event, Flags, MAX_DATA, Observed, Segment, TcpState, Timer,
+    Call, Effects, Endpoint, Event, Flags, MAX_DATA, NOW, Observed, Segment, TcpState, Timer, Timestamps,
 };
 use crate::properties::Fault;
 use crate::rules::Rule;
@@ -31,6 +31,8 @@ pub enum Action {
     Crash(u8),
     /// The host vanishes.
     Vanish(u8),
+    /// A segment from long ago turns up.
+    Stray(u8),
     /// A tick, of both clocks or (in turn) of one.
     Tick,
 }
@@ -60,6 +62,7 @@ impl Action {
             Action::Abort(h) => format!("{}: ABORT", NAMES[usize::from(*h & 1)]),
             Action::Crash(h) => format!("{}: crash", NAMES[usize::from(*h & 1)]),
             Action::Vanish(h) => format!("{}: vanishes", NAMES[usize::from(*h & 1)]),
+            Action::Stray(n) => format!("stray {n} turns up"),
             Action::Tick => "tick".into(),
         }
     }
@@ -126,6 +129,7 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             self.application(s, host, &before, &mut next, &mut out, covered, each);
             self.accidents(s, host, &before, &mut next, &mut out, covered, each);
         }
+        self.strays(s, &mut next, covered, each);
         self.pair_goals(s, covered);
         if self.tick(s, &mut next) {
             each(Action::Tick, &next);
@@ -257,6 +261,12 @@ impl<E: Endpoint, const N: usize> World<E, N> {
                 }
                 return;
             }
+            Step::Activate => {
+                if before.state == TcpState::Listen {
+                    self.activate(s, host, before, script.timestamps, next, out, covered, each);
+                }
+                return;
+            }
             Step::AwaitEstablished => {
                 if before.state.is_synchronized() {
                     self.advance(s, host, next);
@@ -326,6 +336,29 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             self.host_step(&sent, &before, &step, next, out, covered);
         }
         each(Action::App(host as u8, None), next);
+    }
+
+    /// OPEN, active, in LISTEN.
+    #[allow(clippy::too_many_arguments)]
+    fn activate(
+        &self,
+        s: &State<E::Image, N>,
+        host: usize,
+        before: &Observed,
+        timestamps: bool,
+        next: &mut State<E::Image, N>,
+        out: &mut Effects,
+        covered: &mut Covered,
+        each: &mut impl FnMut(Action, &State<E::Image, N>),
+    ) {
+        for isn in self.isns(s, host) {
+            let event = Event::Call(Call::OpenActive { timestamps });
+            let at = Some(self.bases[host] + isn as u32);
+            let step = HostStep { host, event, isn: at, arrived: None, by_user: true };
+            if self.host_step(s, before, &step, next, out, covered) {
+                each(Action::App(host as u8, Some(isn)), next);
+            }
+        }
     }
 
     fn advance(&self, s: &State<E::Image, N>, host: usize, next: &mut State<E::Image, N>) {
@@ -476,6 +509,54 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         let app = &s.apps[host];
         let len = self.plan.hosts[host].lives.get(usize::from(app.life)).map_or(0, |l| l.steps.len());
         usize::from(app.pc) >= len
+    }
+
+    /// Puts a stray into the network.
+    fn stray(&self, s: &mut State<E::Image, N>, stray: &Stray) {
+        let host = usize::from(stray.host & 1);
+        let seq = self.bases[host] + stray.seq as u32;
+        let mut text = [0; MAX_DATA];
+        for (offset, b) in (0u8..).zip(text.iter_mut().take(usize::from(stray.len))) {
+            *b = Symbol { host: stray.host, life: LONG_AGO, offset }.byte();
+        }
+        let segment = Segment {
+            seq,
+            ack: stray.ack.map_or(Seq::default(), |n| self.bases[1 - host] + n as u32),
+            flags: stray.ack.map_or(stray.flags, |_| stray.flags.with(Flags::ACK)),
+            wnd: 4,
+            len: stray.len,
+            text,
+            ts: stray.age.map(|age| Timestamps { val: NOW - u32::from(age), ecr: 0 }),
+        };
+        // Its text begins its stream, wherever its number lies.
+        let by = Sender { host: stray.host, life: LONG_AGO, iss: seq - 1, ttl: self.plan.lifetime };
+        match InFlight::pack(&segment, by, &self.bases) {
+            Ok(f) => {
+                net::add(&mut s.net, &mut s.live, f);
+            }
+            Err(_) => self.coverage.hit_bound(),
+        }
+    }
+
+    /// Strays that turn up now.
+    fn strays(
+        &self,
+        s: &State<E::Image, N>,
+        next: &mut State<E::Image, N>,
+        covered: &mut Covered,
+        each: &mut impl FnMut(Action, &State<E::Image, N>),
+    ) {
+        for (n, stray) in (0u8..7).zip(&self.plan.strays) {
+            let to = 1 - usize::from(stray.host & 1);
+            let bit = 2 << n;
+            if s.phase & bit == 0 && E::observe(&self.plan.hosts[to].tcp, &s.ends[to]).state == stray.meets {
+                *next = *s;
+                next.phase |= bit;
+                self.stray(next, stray);
+                self.saturate_from(next, saturate::Changed::Everything, covered);
+                each(Action::Stray(n), next);
+            }
+        }
     }
 
     /// ABORT, crash and vanishing, where the plan has them.
@@ -733,7 +814,7 @@ impl<E: Endpoint, const N: usize> World<E, N> {
                 }
                 next.apps[host].pc += 1;
             }
-            Call::OpenActive { .. } | Call::OpenPassive { .. } => next.apps[host].pc = 1,
+            Call::OpenActive { .. } | Call::OpenPassive { .. } => next.apps[host].pc += 1,
             Call::Status => {}
         }
         faults
@@ -812,13 +893,13 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         *next = *s;
         let hosts: &[usize] = match self.plan.clocks {
             Clocks::Together => &[0, 1],
-            Clocks::InTurn if s.phase == 0 => &[0],
+            Clocks::InTurn if s.phase & 1 == 0 => &[0],
             Clocks::InTurn => &[1],
         };
         if self.plan.clocks == Clocks::InTurn {
-            next.phase = 1 - s.phase;
+            next.phase ^= 1;
         }
-        if s.phase == 0 || self.plan.clocks == Clocks::Together {
+        if s.phase & 1 == 0 || self.plan.clocks == Clocks::Together {
             net::tick(&mut next.net, &mut next.live);
         }
         let mut out = Effects::default();

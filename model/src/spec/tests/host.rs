@@ -114,7 +114,9 @@ impl Host {
     }
 
     pub(super) fn ticks(&mut self, n: u8) -> &mut Self {
-        (0..n).for_each(|_| drop(self.step(Event::Tick)));
+        for _ in 0..n {
+            self.step(Event::Tick);
+        }
         self
     }
 
@@ -217,8 +219,12 @@ impl Host {
         use TcpState::*;
         match state {
             Closed => {}
-            Listen => drop(self.listen()),
-            SynSent => drop(self.connect()),
+            Listen => {
+                self.listen();
+            }
+            SynSent => {
+                self.connect();
+            }
             SynReceived => {
                 self = self.reach(Listen);
                 self.peer("SYN seq=0").gives("SYN,ACK seq=0 ack=1", SynReceived);
