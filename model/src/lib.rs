@@ -7,6 +7,7 @@ pub mod cli;
 pub mod endpoint;
 pub mod properties;
 pub mod report;
+pub mod requirements;
 pub mod rules;
 pub mod scenarios;
 pub mod seq;

@@ -364,6 +364,9 @@ fn what_there_is_can_be_listed_and_shown() {
     run(&["rules"])
         .ends(0)
         .says(&["time-wait", "MUST-13", "without it:"]);
+    run(&["requirements"])
+        .ends(0)
+        .says(&["MUST-13", "src/spec/", "time-wait"]);
     run(&["show", "reuse"]).ends(0).says(&[
         "MSL",
         "2 tick(s)",
@@ -379,4 +382,175 @@ fn what_there_is_can_be_listed_and_shown() {
     run(&["diagram", "--format", "svg"])
         .ends(0)
         .says(&["<svg", "</svg>"]);
+}
+
+#[test]
+fn ablation_compares_with_what_is_pinned() {
+    use farewell_model::ablation::{Case, Without};
+    use farewell_model::cli::{self, Registry};
+    use farewell_model::rules::Rule;
+    use farewell_model::scenarios::Size;
+    use std::process::ExitCode;
+
+    let here = Scratch::new("ablate");
+    let measured = here.run(&[
+        "check",
+        "close-half",
+        "--size",
+        "smoke",
+        "--property",
+        "told-truthfully",
+        "--format",
+        "json",
+    ]);
+    let with: Value = serde_json::from_str(&measured.ends(0).out).unwrap();
+    let with = with["scenarios"][0]["counts"]["unique_states"]
+        .as_u64()
+        .unwrap();
+    let violated = [
+        &VIOLATED[..],
+        &["--property", "told-truthfully", "--format", "json"],
+    ]
+    .concat();
+    let without: Value = serde_json::from_str(&here.run(&violated).ends(1).out).unwrap();
+    let steps = without["scenarios"][0]["counterexample"]["steps"]
+        .as_u64()
+        .unwrap() as u32;
+    let save = here.0.join("ablated");
+    let ablate = |with: u64, without: Without| -> ExitCode {
+        let case = Case {
+            rule: Rule::LastAckNeedsOurFin,
+            scenario: "close-half",
+            size: Size::Smoke,
+            property: "told-truthfully",
+            without,
+            with,
+        };
+        let registry = Registry {
+            cases: Vec::leak(vec![case]),
+            ..Registry::of_the_specification()
+        };
+        let args = [
+            "farewell",
+            "ablate",
+            "last-ack-needs-our-fin",
+            "--save",
+            save.to_str().unwrap(),
+        ];
+        cli::run(args.into_iter().map(Into::into), &registry)
+    };
+    // An exit code has no other comparison than its words.
+    let same =
+        |a: ExitCode, b: u8| assert_eq!(format!("{a:?}"), format!("{:?}", ExitCode::from(b)));
+    same(ablate(with, Without::Violated(steps)), 0);
+    assert_eq!(fs::read_dir(&save).unwrap().count(), 1);
+    same(ablate(with + 1, Without::Violated(steps)), 1);
+    same(ablate(with, Without::Violated(steps + 1)), 1);
+    same(ablate(with, Without::Survives("no reason")), 1);
+}
+
+/// Runs a command until it has written a line with `words`, hands that line on, and waits for the end.
+#[cfg(unix)]
+fn until(args: &[&str], words: &str, then: impl FnOnce(&str, u32)) -> Option<i32> {
+    use std::io::{BufRead, BufReader, Read};
+    let mut child = command()
+        .args(args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains(words) {
+        line.clear();
+        assert!(
+            out.read_line(&mut line).unwrap() > 0,
+            "`{words}` never came"
+        );
+    }
+    then(&line, child.id());
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).unwrap();
+    let status = child.wait().unwrap().code();
+    if status == Some(3) {
+        assert!(
+            rest.contains("interrupted") && rest.contains("not a verification"),
+            "{rest}"
+        );
+    }
+    status
+}
+
+#[cfg(unix)]
+fn signal(name: &str, process: u32) {
+    assert!(
+        Command::new("kill")
+            .args([name, &process.to_string()])
+            .status()
+            .unwrap()
+            .success()
+    );
+}
+
+#[test]
+#[cfg(unix)]
+fn ctrl_c_ends_a_run_with_the_table_so_far() {
+    let args = [
+        "check",
+        "close-half",
+        "reuse",
+        "--size",
+        "deep",
+        "--threads",
+        "1",
+        "--memory-limit",
+        "1G",
+    ];
+    let status = until(&args, "scenario", |_, process| {
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        signal("-INT", process);
+    });
+    assert_eq!(status, Some(3));
+}
+
+#[test]
+#[cfg(unix)]
+fn the_explorer_answers_on_this_machine_only() {
+    use std::io::{Read, Write};
+    let status = until(
+        &["explore", "close-half", "--port", "0"],
+        "http://",
+        |line, process| {
+            let at = line
+                .split("http://")
+                .nth(1)
+                .and_then(|l| l.split('/').next())
+                .unwrap()
+                .to_owned();
+            assert!(at.starts_with("127.0.0.1:"), "{line}");
+            let mut text = String::new();
+            for _ in 0..100 {
+                if let Ok(mut web) = std::net::TcpStream::connect(&at) {
+                    web.write_all(
+                        b"GET /.status HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n",
+                    )
+                    .unwrap();
+                    web.read_to_string(&mut text).unwrap();
+                    break;
+                }
+                std::thread::sleep(std::time::Duration::from_millis(50));
+            }
+            signal("-KILL", process);
+            assert!(text.contains("unique_state_count"), "{text}");
+        },
+    );
+    assert_eq!(status, None, "killed");
+    run(&["explore", "close-hlaf"])
+        .ends(2)
+        .complains(&["`close-half`"]);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    run(&["explore", "close-half", "--port", &port])
+        .ends(2)
+        .complains(&["cannot listen"]);
 }

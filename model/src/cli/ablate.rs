@@ -6,7 +6,7 @@ use super::args::{self, Format};
 use super::output::Out;
 use super::registry::{Finding, Registry, Setup};
 use super::session::Session;
-use super::{Status, Usage, counterexample, names};
+use super::{Failure, Status, counterexample, names};
 use crate::ablation::{Case, Without};
 use crate::check::End;
 use crate::properties;
@@ -36,7 +36,7 @@ struct Row<'a> {
     saved: Option<String>,
 }
 
-pub(super) fn run(a: &args::Ablate, registry: &Registry, out: &mut Out) -> Result<Status, Usage> {
+pub(super) fn run(a: &args::Ablate, registry: &Registry, out: &mut Out) -> Result<Status, Failure> {
     let wanted = names::rules(&a.rules)?;
     let is_wanted = |r: &RuleInfo| a.rules.is_empty() || wanted.has(r.rule);
     let session = Session::new(&a.budget, a.format)?;
@@ -102,7 +102,7 @@ fn ablated<'a>(
     a: &args::Ablate,
     at: usize,
     of: usize,
-) -> Result<Row<'a>, Usage> {
+) -> Result<Row<'a>, Failure> {
     let subject = names::scenario(registry, case.scenario)?;
     let property = names::property(case.property)?;
     let with = Setup {
@@ -116,7 +116,7 @@ fn ablated<'a>(
     let explore = |setup: &Setup| {
         session
             .explore(subject, setup, at, of)
-            .map_err(|e| Usage(format!("{}: {e}", case.rule.id())))
+            .map_err(|e| Failure::no_verdict(format!("{}: {e}", case.rule.id())))
     };
     let before = explore(&with)?;
     let mut row = Row {
@@ -136,11 +136,7 @@ fn ablated<'a>(
     row.cut |= is_cut(&found);
     if let Some(story) = &found.story {
         let saved = counterexample::saved(case.scenario, &without, Some(case.property), story);
-        let dir = &a.budget.save;
-        let path = saved
-            .write(dir)
-            .map_err(|e| Usage(format!("cannot save into {}: {e}", dir.display())))?;
-        row.saved = Some(path.display().to_string());
+        row.saved = counterexample::save(&saved, &a.budget.save);
     }
     if !row.cut {
         row.differs = differences(case, &row.with, &found);
@@ -272,8 +268,8 @@ fn finish(rows: &[Row<'_>], open: &[&RuleInfo], status: Status, out: &mut Out) {
     let survive = rows.len() - violated;
     out.line(&match status {
         Status::Fine => format!(
-            "With all rules on nothing is violated. Switched off alone, {violated} rules have a counterexample, {survive} \
-             survive for the reason given."
+            "With all rules on nothing is violated. Switched off alone: {violated} with a counterexample, {survive} \
+             without, for the reason given."
         ),
         Status::Bound => "Cut short: the matrix is not complete.".to_owned(),
         Status::Violated | Status::Usage => {

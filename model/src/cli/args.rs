@@ -35,6 +35,8 @@ pub(super) enum Command {
     Replay(Replay),
     /// Opens stateright's Explorer on a scenario, for a browser on this machine
     Explore(Explore),
+    /// Lists the RFCs' requirements that the code cites, and what shows that they are met
+    Requirements(Listing),
     /// Draws the state diagram from the specification's own table
     Diagram(Diagram),
 }

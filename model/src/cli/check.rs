@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 use super::args::{self, Format};
 use super::counterexample;
 use super::demands::Exercised;
-use super::output::Out;
+use super::output::{self, Out};
 use super::registry::{Card, Finding, Registry, Setup, Subject};
 use super::session::Session;
 use super::summary;
 use super::verdict::{Held, Verdict};
-use super::{Status, Usage, json, names};
+use super::{Failure, Status, json, names};
 use crate::report::text;
 use crate::scenarios::Size;
 
@@ -38,7 +38,7 @@ pub(super) struct Report<'a> {
     pub(super) status: Status,
 }
 
-pub(super) fn run(a: &args::Check, registry: &Registry, out: &mut Out) -> Result<Status, Usage> {
+pub(super) fn run(a: &args::Check, registry: &Registry, out: &mut Out) -> Result<Status, Failure> {
     let subjects = names::scenarios(registry, &a.scenarios)?;
     let property = a.property.as_deref().map(names::property).transpose()?;
     let setup = Setup {
@@ -74,9 +74,13 @@ pub(super) fn run(a: &args::Check, registry: &Registry, out: &mut Out) -> Result
         }
         let found = match session.explore(*subject, &setup, n + 1, subjects.len()) {
             Ok(found) => found,
-            Err(e) => return Err(Usage(format!("{}: {e}", subject.card().id))),
+            // The others can still be checked; this one counts as not run.
+            Err(e) => {
+                output::complain(&format!("{}: {e}", subject.card().id));
+                continue;
+            }
         };
-        let row = judge(*subject, found, held, a, &setup)?;
+        let row = judge(*subject, found, held, a, &setup);
         report.status = report.status.and(row.verdict.status());
         report.exercised.add(&row.found);
         if text {
@@ -116,7 +120,7 @@ fn judge<'a>(
     held: Held,
     a: &args::Check,
     setup: &Setup,
-) -> Result<Row<'a>, Usage> {
+) -> Row<'a> {
     let card = subject.card();
     let verdict = Verdict::of(card, &found, held);
     // In a run over everything what was declared is not saved: it comes again whenever it is asked for.
@@ -124,20 +128,16 @@ fn judge<'a>(
     let saved = match &found.story {
         Some(story) if wanted => {
             let saved = counterexample::saved(card.id, setup, a.property.as_deref(), story);
-            let dir = &a.budget.save;
-            let at = saved
-                .write(dir)
-                .map_err(|e| Usage(format!("cannot save into {}: {e}", dir.display())))?;
-            Some(at.display().to_string())
+            counterexample::save(&saved, &a.budget.save)
         }
         _ => None,
     };
-    Ok(Row {
+    Row {
         card,
         found,
         verdict,
         saved,
-    })
+    }
 }
 
 fn finish(report: &Report<'_>, a: &args::Check, out: &mut Out) {

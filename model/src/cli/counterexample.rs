@@ -1,6 +1,8 @@
 //! What becomes of a counterexample: printed, saved.
 
-use super::output::Out;
+use std::path::Path;
+
+use super::output::{self, Out};
 use super::registry::Setup;
 use crate::properties;
 use crate::report::saved::Saved;
@@ -23,6 +25,17 @@ pub(super) fn saved(scenario: &str, setup: &Setup, property: Option<&str>, story
             .enumerate()
             .map(|(n, m)| (n + 1, m.action.clone()))
             .collect(),
+    }
+}
+
+/// Saves it into a directory and says where; what cannot be saved is complained of, and the report goes on.
+pub(super) fn save(saved: &Saved, dir: &Path) -> Option<String> {
+    match saved.write(dir) {
+        Ok(at) => Some(at.display().to_string()),
+        Err(e) => {
+            output::complain(&format!("cannot save into {}: {e}", dir.display()));
+            None
+        }
     }
 }
 

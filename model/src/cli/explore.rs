@@ -5,10 +5,14 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use super::args;
 use super::output::Out;
 use super::registry::{Registry, Setup};
-use super::{Status, Usage, names};
+use super::{Failure, Status, names};
 use crate::rules::Profile;
 
-pub(super) fn run(a: &args::Explore, registry: &Registry, out: &mut Out) -> Result<Status, Usage> {
+pub(super) fn run(
+    a: &args::Explore,
+    registry: &Registry,
+    out: &mut Out,
+) -> Result<Status, Failure> {
     let subject = names::scenario(registry, &a.scenario)?;
     let setup = Setup {
         size: a.size.into(),
@@ -20,7 +24,7 @@ pub(super) fn run(a: &args::Explore, registry: &Registry, out: &mut Out) -> Resu
     // The Explorer would panic on an address that is taken: ask first.
     let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, a.port));
     let taken = |e: std::io::Error| {
-        Usage(format!(
+        Failure::usage(format!(
             "cannot listen on {wanted}: {e}; another --port may do"
         ))
     };

@@ -6,6 +6,7 @@ use super::check::{Report, Row};
 use super::registry::{Card, Finding, Registry, Setup};
 use crate::properties;
 use crate::report::Story;
+use crate::requirements::Requirement;
 use crate::rules::{RULES, Rule, RuleSet, Shows};
 use crate::scenarios::Expect;
 use crate::spec::transition::TABLE;
@@ -143,6 +144,20 @@ pub(super) fn all_rules() -> Value {
         })
     };
     json!({ "command": "rules", "rules": RULES.iter().map(one).collect::<Vec<_>>() })
+}
+
+/// `farewell requirements`.
+pub(super) fn requirements(all: &[Requirement]) -> Value {
+    let one = |r: &Requirement| {
+        json!({
+            "rfc": r.rfc,
+            "id": r.id,
+            "file": r.file,
+            "line": r.line,
+            "evidence": r.evidence.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        })
+    };
+    json!({ "command": "requirements", "requirements": all.iter().map(one).collect::<Vec<_>>() })
 }
 
 /// `farewell show`.

@@ -1,12 +1,13 @@
-//! `farewell scenarios`, `rules`, `show` and `diagram`: what there is, without running it.
+//! `farewell scenarios`, `rules`, `requirements`, `show` and `diagram`: what there is, without running it.
 
 use super::args::{self, Drawing, Format};
 use super::output::Out;
 use super::registry::{Registry, Setup};
-use super::{Status, Usage, json, names};
+use super::{Failure, Status, json, names};
 use crate::properties;
 use crate::report::diagram as drawn;
 use crate::report::text;
+use crate::requirements;
 use crate::rules::{RULES, Rule, RuleSet, Shows};
 use crate::scenarios::Expect;
 
@@ -73,7 +74,34 @@ pub(super) fn rules(format: Format, out: &mut Out) -> Status {
     Status::Fine
 }
 
-pub(super) fn show(a: &args::Show, registry: &Registry, out: &mut Out) -> Result<Status, Usage> {
+pub(super) fn requirements(format: Format, out: &mut Out) -> Status {
+    let mut all = requirements::table();
+    all.sort_by(|a, b| (&a.rfc, &a.id, a.file, a.line).cmp(&(&b.rfc, &b.id, b.file, b.line)));
+    if format == Format::Json {
+        out.json(&json::requirements(&all));
+        return Status::Fine;
+    }
+    let header = [
+        ("requirement", false),
+        ("where", false),
+        ("shown by", false),
+    ];
+    let rows: Vec<Vec<String>> = all
+        .iter()
+        .map(|r| {
+            let evidence: Vec<String> = r.evidence.iter().map(ToString::to_string).collect();
+            vec![
+                format!("{} {}", r.rfc, r.id),
+                format!("src/{}:{}", r.file, r.line),
+                evidence.join(", "),
+            ]
+        })
+        .collect();
+    out.lines(&text::table(&header, &rows));
+    Status::Fine
+}
+
+pub(super) fn show(a: &args::Show, registry: &Registry, out: &mut Out) -> Result<Status, Failure> {
     let subject = names::scenario(registry, &a.scenario)?;
     let setup = Setup::of(a.size.into());
     let (card, bounds) = (subject.card(), subject.bounds(&setup));

@@ -61,10 +61,31 @@ impl Status {
     }
 }
 
-/// Something the user should have said differently; one line.
+/// Why a command came to nothing, in one line.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{0}")]
-struct Usage(String);
+#[error("{text}")]
+struct Failure {
+    status: Status,
+    text: String,
+}
+
+impl Failure {
+    /// The user should have said something else.
+    fn usage(text: String) -> Failure {
+        Failure {
+            status: Status::Usage,
+            text,
+        }
+    }
+
+    /// There is no verdict, and not because of anything the user said.
+    fn no_verdict(text: String) -> Failure {
+        Failure {
+            status: Status::Bound,
+            text,
+        }
+    }
+}
 
 /// Runs the command line `args` (the program's name first) over the worlds of `registry`. Writes to the standard
 /// output and the standard error. The status is 0 for verified, 1 violated or not as declared, 2 usage, 3 out of
@@ -72,9 +93,9 @@ struct Usage(String);
 pub fn run(args: impl IntoIterator<Item = OsString>, registry: &Registry) -> ExitCode {
     let mut out = Out::standard();
     let status = match parse(args) {
-        Ok(command) => dispatch(command, registry, &mut out).unwrap_or_else(|usage| {
-            output::complain(&usage.0);
-            Status::Usage
+        Ok(command) => dispatch(command, registry, &mut out).unwrap_or_else(|failure| {
+            output::complain(&failure.text);
+            failure.status
         }),
         Err(e) => {
             // What clap prints goes where it belongs: help is no error. A closed pipe is none either.
@@ -102,7 +123,7 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Erro
     }
 }
 
-fn dispatch(command: Command, registry: &Registry, out: &mut Out) -> Result<Status, Usage> {
+fn dispatch(command: Command, registry: &Registry, out: &mut Out) -> Result<Status, Failure> {
     match command {
         Command::Check(a) => check::run(&a, registry, out),
         Command::Scenarios(a) => Ok(listing::scenarios(a.format, registry, out)),
@@ -111,6 +132,7 @@ fn dispatch(command: Command, registry: &Registry, out: &mut Out) -> Result<Stat
         Command::Show(a) => listing::show(&a, registry, out),
         Command::Replay(a) => replay::run(&a, registry, out),
         Command::Explore(a) => explore::run(&a, registry, out),
+        Command::Requirements(a) => Ok(listing::requirements(a.format, out)),
         Command::Diagram(a) => Ok(listing::diagram(a.format, out)),
     }
 }

@@ -1,6 +1,6 @@
 //! Names that do not exist, and the nearest that do.
 
-use super::Usage;
+use super::Failure;
 use super::registry::{Registry, Subject};
 use crate::properties::{self, PROPERTIES, Property, SPECIAL};
 use crate::rules::{RULES, Rule, RuleSet};
@@ -43,7 +43,12 @@ fn nearest<'a>(name: &str, among: impl Iterator<Item = &'a str>) -> Vec<&'a str>
     near.into_iter().take(3).map(|(_, n)| n).collect()
 }
 
-fn unknown<'a>(what: &str, name: &str, among: impl Iterator<Item = &'a str>, list: &str) -> Usage {
+fn unknown<'a>(
+    what: &str,
+    name: &str,
+    among: impl Iterator<Item = &'a str>,
+    list: &str,
+) -> Failure {
     let near: Vec<String> = nearest(name, among)
         .iter()
         .map(|n| format!("`{n}`"))
@@ -53,11 +58,11 @@ fn unknown<'a>(what: &str, name: &str, among: impl Iterator<Item = &'a str>, lis
     } else {
         format!("did you mean {}?", near.join(" or "))
     };
-    Usage(format!("there is no {what} `{name}`: {hint}"))
+    Failure::usage(format!("there is no {what} `{name}`: {hint}"))
 }
 
 /// The scenario of that name.
-pub(super) fn scenario<'a>(registry: &'a Registry, id: &str) -> Result<&'a dyn Subject, Usage> {
+pub(super) fn scenario<'a>(registry: &'a Registry, id: &str) -> Result<&'a dyn Subject, Failure> {
     let all = registry.subjects.iter().map(|s| s.card().id);
     registry
         .named(id)
@@ -68,7 +73,7 @@ pub(super) fn scenario<'a>(registry: &'a Registry, id: &str) -> Result<&'a dyn S
 pub(super) fn scenarios<'a>(
     registry: &'a Registry,
     ids: &[String],
-) -> Result<Vec<&'a dyn Subject>, Usage> {
+) -> Result<Vec<&'a dyn Subject>, Failure> {
     if ids.is_empty() {
         return Ok(registry.subjects.iter().map(Box::as_ref).collect());
     }
@@ -76,7 +81,7 @@ pub(super) fn scenarios<'a>(
 }
 
 /// The rules of these names.
-pub(super) fn rules(ids: &[String]) -> Result<RuleSet, Usage> {
+pub(super) fn rules(ids: &[String]) -> Result<RuleSet, Failure> {
     let mut set = RuleSet::EMPTY;
     for id in ids {
         let all = RULES.iter().map(|r| r.id);
@@ -89,7 +94,7 @@ pub(super) fn rules(ids: &[String]) -> Result<RuleSet, Usage> {
 }
 
 /// The property of that name.
-pub(super) fn property(id: &str) -> Result<&'static Property, Usage> {
+pub(super) fn property(id: &str) -> Result<&'static Property, Failure> {
     let all = || PROPERTIES.iter().chain(SPECIAL).map(|p| p.id);
     let list = format!("there are {}", all().collect::<Vec<_>>().join(", "));
     properties::named(id).ok_or_else(|| unknown("property", id, all(), &list))

@@ -5,7 +5,7 @@ use std::fs;
 use super::args;
 use super::output::Out;
 use super::registry::{Registry, Setup};
-use super::{Status, Usage, counterexample, names};
+use super::{Failure, Status, counterexample, names};
 use crate::properties;
 use crate::report::saved::Saved;
 use crate::rules::Rule;
@@ -15,12 +15,12 @@ const LARGEST: u64 = 10_000_000;
 /// The line of a file that names the scenario.
 const SCENARIO_LINE: usize = 2;
 
-pub(super) fn run(a: &args::Replay, registry: &Registry, out: &mut Out) -> Result<Status, Usage> {
+pub(super) fn run(a: &args::Replay, registry: &Registry, out: &mut Out) -> Result<Status, Failure> {
     let name = a.file.display();
-    let cannot = |e: std::io::Error| Usage(format!("cannot read {name}: {e}"));
+    let cannot = |e: std::io::Error| Failure::usage(format!("cannot read {name}: {e}"));
     let size = fs::metadata(&a.file).map_err(cannot)?.len();
     if size > LARGEST {
-        return Err(Usage(format!(
+        return Err(Failure::usage(format!(
             "{name} has {size} bytes: no counterexample is that large"
         )));
     }
@@ -31,11 +31,11 @@ pub(super) fn run(a: &args::Replay, registry: &Registry, out: &mut Out) -> Resul
             .filter(|b| **b == b'\n')
             .count()
             + 1;
-        Usage(format!("{name}: line {line}: not text"))
+        Failure::usage(format!("{name}: line {line}: not text"))
     })?;
-    let saved = Saved::parse(&text).map_err(|e| Usage(format!("{name}: {e}")))?;
+    let saved = Saved::parse(&text).map_err(|e| Failure::usage(format!("{name}: {e}")))?;
     let subject = names::scenario(registry, &saved.scenario)
-        .map_err(|e| Usage(format!("{name}: line {SCENARIO_LINE}: {e}")))?;
+        .map_err(|e| Failure::usage(format!("{name}: line {SCENARIO_LINE}: {e}")))?;
     let judged = saved
         .property
         .as_deref()
@@ -51,7 +51,7 @@ pub(super) fn run(a: &args::Replay, registry: &Registry, out: &mut Out) -> Resul
     };
     let story = subject
         .replay(&setup, saved.start, &saved.actions)
-        .map_err(|e| Usage(format!("{name}: {e}")))?;
+        .map_err(|e| Failure::usage(format!("{name}: {e}")))?;
     let off: Vec<&str> = saved.off.iter().map(Rule::id).collect();
     let without = if off.is_empty() {
         String::new()

@@ -1,9 +1,9 @@
 //! What the runs of one command share: engine, limits, Ctrl-C.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use super::Usage;
+use super::Failure;
 use super::args::{Budget, Format};
 use super::progress::Line;
 use super::registry::{Finding, Setup, Subject};
@@ -17,11 +17,8 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(budget: &Budget, format: Format) -> Result<Session, Usage> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&stop);
-        ctrlc::set_handler(move || seen.store(true, Ordering::Relaxed))
-            .map_err(|e| Usage(format!("Ctrl-C cannot be caught: {e}")))?;
+    pub(super) fn new(budget: &Budget, format: Format) -> Result<Session, Failure> {
+        let stop = stop_on_ctrl_c()?;
         let mut limits = Limits {
             memory: budget.memory_limit.unwrap_or_else(most_of_what_is_free),
             stop,
@@ -56,6 +53,19 @@ impl Session {
     pub(super) fn is_interrupted(&self) -> bool {
         self.limits.stop.load(Ordering::Relaxed)
     }
+}
+
+/// What Ctrl-C sets. A process catches it once, however many commands it runs.
+fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>, Failure> {
+    static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    if let Some(stop) = STOP.get() {
+        return Ok(Arc::clone(stop));
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&stop);
+    ctrlc::set_handler(move || seen.store(true, Ordering::Relaxed))
+        .map_err(|e| Failure::no_verdict(format!("Ctrl-C cannot be caught: {e}")))?;
+    Ok(Arc::clone(STOP.get_or_init(|| stop)))
 }
 
 /// Four fifths of what is free, and what the process has already.

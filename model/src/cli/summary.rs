@@ -21,7 +21,7 @@ const COLUMNS: [(&str, bool); 7] = [
     ("verdict", false),
 ];
 /// Rows appear as they are done, so the widths are set beforehand.
-const WIDTHS: [usize; 7] = [24, 11, 13, 5, 9, 4, 30];
+const WIDTHS: [usize; 7] = [22, 11, 13, 5, 8, 4, 33];
 
 /// What is checked, and the table's header.
 pub(super) fn head(setup: &Setup, out: &mut Out) {

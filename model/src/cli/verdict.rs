@@ -81,6 +81,9 @@ impl Verdict {
         match self {
             Verdict::Verified => "verified".into(),
             Verdict::AsDeclared => "violated, as it must be".into(),
+            Verdict::Violated(ids) if ids.len() > 2 => {
+                format!("VIOLATED: {} properties", ids.len())
+            }
             Verdict::Violated(ids) => format!("VIOLATED: {}", ids.join(", ")),
             Verdict::Missing(_) => "NOT VIOLATED, but must be".into(),
             Verdict::Unreached(_) => "GOAL NOT REACHED".into(),

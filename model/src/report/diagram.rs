@@ -102,7 +102,7 @@ fn centre(s: TcpState) -> (i32, i32) {
 
 /// As a picture. What leads straight to CLOSED from a synchronized state is written into the state's box.
 pub fn svg() -> String {
-    let (width, height) = (240 + 3 * COLUMN, 130 + 5 * LINE);
+    let (width, height) = (450 + 3 * COLUMN, 130 + 5 * LINE);
     let mut out = format!(
         "<svg version='1.1' xmlns='http://www.w3.org/2000/svg' width='{width}' height='{height}' \
          viewBox='0 0 {width} {height}' font-family='monospace' font-size='11'>\n<defs><marker id='head' \
@@ -137,11 +137,11 @@ pub fn svg() -> String {
             s.name()
         );
         for (n, words) in (0i32..).zip(inside.get(&s).into_iter().flatten()) {
-            let y = y + BOX.1 / 2 + 13 + 12 * n;
+            let (x, y) = (x + BOX.0 / 2 + 8, y + 16 + 13 * n);
             let words = escape(words);
             let _ = writeln!(
                 out,
-                "<text x='{x}' y='{y}' text-anchor='middle' fill='#a00'>→ CLOSED: {words}</text>"
+                "<text x='{x}' y='{y}' stroke='white' stroke-width='3' paint-order='stroke' fill='#a00'>→ CLOSED: {words}</text>"
             );
         }
     }

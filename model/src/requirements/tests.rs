@@ -16,7 +16,9 @@ fn src() -> PathBuf {
 /// Every .rs file of a folder and the folders in it, from `src/` on.
 fn files(folder: &str) -> Vec<String> {
     let mut found = Vec::new();
-    let Ok(entries) = fs::read_dir(src().join(folder)) else { return found };
+    let Ok(entries) = fs::read_dir(src().join(folder)) else {
+        return found;
+    };
     for entry in entries.flatten() {
         let name = format!("{folder}/{}", entry.file_name().to_string_lossy());
         if entry.path().is_dir() {
@@ -38,13 +40,20 @@ fn text(file: &str) -> String {
 
 #[test]
 fn every_source_file_that_may_cite_is_read() {
-    let (tests, sources): (Vec<_>, Vec<_>) =
-        ["spec", "world", "properties"].into_iter().flat_map(files).partition(|f| is_test_file(f));
+    let (tests, sources): (Vec<_>, Vec<_>) = ["spec", "world", "properties"]
+        .into_iter()
+        .flat_map(files)
+        .partition(|f| is_test_file(f));
     let on_disk: BTreeSet<_> = sources.into_iter().chain(["seq.rs".to_owned()]).collect();
     let listed: BTreeSet<_> = SOURCES.iter().map(|(file, _)| (*file).to_owned()).collect();
     assert_eq!(listed, on_disk, "SOURCES and the files there are");
     for file in tests {
-        assert!(!text(&file).lines().any(|l| l.trim_start().starts_with("//=")), "{file}: a test is evidence, it does not cite");
+        assert!(
+            !text(&file)
+                .lines()
+                .any(|l| l.trim_start().starts_with("//=")),
+            "{file}: a test is evidence, it does not cite"
+        );
     }
 }
 
@@ -68,13 +77,25 @@ fn a_malformed_citation_is_reported_with_its_place() {
         ("//=RFC 9293 MUST-13 => rule:time-wait", 1),
     ] {
         let read: Vec<_> = citations("spec/mod.rs", text).collect();
-        let Ok([Err(m)]) = <[_; 1]>::try_from(read) else { panic!("{text} is read") };
-        assert!(m.to_string().starts_with(&format!("src/spec/mod.rs:{line}: ")), "{m}");
+        let Ok([Err(m)]) = <[_; 1]>::try_from(read) else {
+            panic!("{text} is read")
+        };
+        assert!(
+            m.to_string()
+                .starts_with(&format!("src/spec/mod.rs:{line}: ")),
+            "{m}"
+        );
     }
     let good = "x\n  //= RFC 9293 MAY-2 (1) => rule:a, test:b::c";
     let read: Vec<_> = citations("seq.rs", good).flatten().collect();
     let evidence = vec![Evidence::Rule("a"), Evidence::Test("b::c")];
-    let expected = Requirement { rfc: "RFC 9293".into(), id: "MAY-2 (1)".into(), file: "seq.rs", line: 2, evidence };
+    let expected = Requirement {
+        rfc: "RFC 9293".into(),
+        id: "MAY-2 (1)".into(),
+        file: "seq.rs",
+        line: 2,
+        evidence,
+    };
     assert_eq!(read, [expected]);
 }
 
@@ -84,11 +105,18 @@ fn every_cited_requirement_has_its_evidence() {
     for r in table() {
         for e in &r.evidence {
             if let Err(why) = stands(*e) {
-                missing.insert(format!("{e}: {why} (cited for {} {} at src/{}:{})", r.rfc, r.id, r.file, r.line));
+                missing.insert(format!(
+                    "{e}: {why} (cited for {} {} at src/{}:{})",
+                    r.rfc, r.id, r.file, r.line
+                ));
             }
         }
     }
-    assert!(missing.is_empty(), "{}", missing.into_iter().collect::<Vec<_>>().join("\n"));
+    assert!(
+        missing.is_empty(),
+        "{}",
+        missing.into_iter().collect::<Vec<_>>().join("\n")
+    );
 }
 
 fn stands(e: Evidence) -> Result<(), &'static str> {
@@ -99,17 +127,27 @@ fn stands(e: Evidence) -> Result<(), &'static str> {
         Evidence::Scenario(id) => scenarios::named(id).map(drop).ok_or("no such scenario"),
         Evidence::Rule(id) => {
             let rule = Rule::named(id).ok_or("no such rule")?;
-            let violated = CASES.iter().any(|c| c.rule == rule && matches!(c.without, Without::Violated(_)));
-            violated.then_some(()).ok_or("no ablation case in which a property is violated without it")
+            let violated = CASES
+                .iter()
+                .any(|c| c.rule == rule && matches!(c.without, Without::Violated(_)));
+            violated
+                .then_some(())
+                .ok_or("no ablation case in which a property is violated without it")
         }
     }
 }
 
 /// `a::tests::name`: in `a.rs`, `a/mod.rs`, `a/tests.rs` or anywhere in `a/tests/`.
 fn is_test(path: &str) -> bool {
-    let Some((module, name)) = path.rsplit_once("::tests::") else { return false };
+    let Some((module, name)) = path.rsplit_once("::tests::") else {
+        return false;
+    };
     let module = module.replace("::", "/");
-    let mut places = vec![format!("{module}.rs"), format!("{module}/mod.rs"), format!("{module}/tests.rs")];
+    let mut places = vec![
+        format!("{module}.rs"),
+        format!("{module}/mod.rs"),
+        format!("{module}/tests.rs"),
+    ];
     places.extend(files(&format!("{module}/tests")));
     places.iter().any(|file| has_test(&text(file), name))
 }
@@ -127,7 +165,9 @@ fn has_test(text: &str, name: &str) -> bool {
 fn a_test_is_a_function_with_the_attribute() {
     assert!(has_test("#[test]\n#[ignore]\nfn a() {}", "a"));
     assert!(!has_test("#[test]\nfn ab() {}\nfn a() {}", "a"));
-    assert!(is_test("requirements::tests::a_test_is_a_function_with_the_attribute"));
+    assert!(is_test(
+        "requirements::tests::a_test_is_a_function_with_the_attribute"
+    ));
     assert!(!is_test("requirements::tests::has_test"));
     assert!(!is_test("nowhere::tests::a"));
 }
@@ -138,10 +178,17 @@ fn every_requirement_of_appendix_b_is_accounted_for() {
     let known: BTreeSet<String> = appendix_b().collect();
     assert_eq!(known.len(), 119);
     // `MAY-2 (1)` is a part of MAY-2; a section is not a requirement of Appendix B.
-    let is_id = |id: &str| APPENDIX_B.iter().any(|(kind, _)| id.starts_with(&format!("{kind}-")));
+    let is_id = |id: &str| {
+        APPENDIX_B
+            .iter()
+            .any(|(kind, _)| id.starts_with(&format!("{kind}-")))
+    };
     let first = |id: &str| id.split(' ').next().unwrap_or_default().to_owned();
-    let cited: BTreeSet<String> =
-        table().iter().filter(|r| r.rfc == "RFC 9293" && is_id(&r.id)).map(|r| first(&r.id)).collect();
+    let cited: BTreeSet<String> = table()
+        .iter()
+        .filter(|r| r.rfc == "RFC 9293" && is_id(&r.id))
+        .map(|r| first(&r.id))
+        .collect();
     let mut outside = BTreeSet::new();
     for (ids, why) in NOT_MODELLED {
         assert!(!why.is_empty());
@@ -154,5 +201,8 @@ fn every_requirement_of_appendix_b_is_accounted_for() {
     let accounted: BTreeSet<String> = cited.union(&outside).cloned().collect();
     let open: Vec<_> = known.difference(&accounted).collect();
     let unknown: Vec<_> = accounted.difference(&known).collect();
-    assert!(open.is_empty() && unknown.is_empty(), "neither cited nor out of scope: {open:?}; not in Appendix B: {unknown:?}");
+    assert!(
+        open.is_empty() && unknown.is_empty(),
+        "neither cited nor out of scope: {open:?}; not in Appendix B: {unknown:?}"
+    );
 }

@@ -188,7 +188,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         build: |size| {
             let mut plan = world(
                 size,
-                &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Finish(2), Step::AwaitEnd],
+                &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Finish(1), Step::AwaitEnd],
                 &[Step::Listen(AT_ONCE), Step::AwaitEstablished, Step::Shutdown, Step::ReceiveAll],
             )
             .both(|h| h.tcp.fixed_window = false);

@@ -150,13 +150,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-/// Both sides write and close, also at once.
+/// Both sides close, also at once; the client writes.
 pub(super) fn both_finish(size: Size) -> Plan<Spec> {
-    let n = size.bytes();
     world(
         size,
-        &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Finish(n), Step::AwaitEnd],
-        &[Step::Listen(AT_ONCE), Step::AwaitEstablished, Step::Finish(n), Step::AwaitEnd],
+        &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Finish(size.bytes()), Step::AwaitEnd],
+        &[Step::Listen(AT_ONCE), Step::AwaitEstablished, Step::Shutdown, Step::AwaitEnd],
     )
 }
 
@@ -169,7 +168,8 @@ pub(super) fn aborting(size: Size) -> Plan<Spec> {
         &[Step::Listen(AT_ONCE), Step::AwaitEstablished, Step::Send(n), Step::AwaitEnd, Step::Close],
     );
     plan.hosts[0].then(&[Step::Connect(When::PEER_LISTENS), Step::AwaitEstablished, Step::Finish(n), Step::AwaitEnd]);
-    plan.hosts[1].then(&[Step::Listen(When::DRAINED), Step::AwaitEnd, Step::Close]);
+    plan.hosts[1].then(&[Step::Listen(AT_ONCE), Step::AwaitEnd, Step::Close]);
+    plan.hosts[1].isn = IsnPolicy::Above;
     plan
 }
 

@@ -1,9 +1,9 @@
 //! SEGMENT ARRIVES: RFC 9293 section 3.10.7, in the RFC's order of checks.
 
+use super::Machine;
 use super::choices::{Answers, Restart, SynSentRst};
 use super::tcb::{Countdown, Flag, OLDEST};
 use super::transition::Cause;
-use super::Machine;
 use crate::endpoint::TcpState::*;
 use crate::endpoint::{Flags, Indication, NOW, Segment};
 use crate::rules::Rule;
@@ -21,6 +21,7 @@ impl Machine<'_> {
 
     /// 3.10.7.1, and the lingering end of an aborted connection.
     //= RFC 9293 3.10.7.1 => test:spec::tests::closed_answers_with_reset
+    //= RFC 9293 3.5.2 => rule:never-answer-rst
     fn arrives_in_closed(&mut self, s: &Segment) {
         if !s.is(Flags::RST) || !self.rule(Rule::NeverAnswerRst) {
             self.send_reset_for(s);
@@ -67,7 +68,7 @@ impl Machine<'_> {
     /// 3.10.7.3.
     fn arrives_in_syn_sent(&mut self, s: &Segment) {
         // First, the ACK bit.
-        //= RFC 9293 3.10.7.3 => rule:syn-sent-ack
+        //= RFC 9293 3.10.7.3 first => rule:syn-sent-ack
         let mut ack_acceptable = false;
         if s.is(Flags::ACK) {
             ack_acceptable = self.t.snd_una.before(s.ack) && s.ack.at_or_before(self.t.snd_nxt);
@@ -82,6 +83,7 @@ impl Machine<'_> {
             }
         }
         // Second, the RST bit.
+        //= RFC 9293 3.10.7.3 second => rule:syn-sent-rst
         if s.is(Flags::RST) {
             let exact = match self.c.choices.syn_sent_rst {
                 SynSentRst::AckOnly => true,
@@ -105,7 +107,11 @@ impl Machine<'_> {
             self.transmit();
             // "If there are other controls or text in the segment": they stand behind the SYN.
             if s.len > 0 || s.is(Flags::FIN) {
-                self.text_and_fin(&Segment { seq: s.seq + 1, flags: Flags(s.flags.0 & !Flags::SYN.0), ..*s });
+                self.text_and_fin(&Segment {
+                    seq: s.seq + 1,
+                    flags: Flags(s.flags.0 & !Flags::SYN.0),
+                    ..*s
+                });
             }
         } else {
             //= RFC 9293 MUST-10 => test:spec::tests::figure_7_simultaneous_open, scenario:open-simultaneous
@@ -140,7 +146,9 @@ impl Machine<'_> {
         if self.t.keep_alive.is_running() {
             self.t.keep_alive = Countdown::start(self.c.keep_alive);
         }
-        let Some(takes_text) = self.first_check_sequence(s) else { return };
+        let Some(takes_text) = self.first_check_sequence(s) else {
+            return;
+        };
         if s.is(Flags::RST) {
             return self.second_check_rst(s);
         }
@@ -174,7 +182,10 @@ impl Machine<'_> {
                             self.answer_unacceptable(s);
                             return None;
                         }
-                    } else if s.seq.at_or_before(self.t.rcv_nxt - u32::from(self.t.unacked)) {
+                    } else if s
+                        .seq
+                        .at_or_before(self.t.rcv_nxt - u32::from(self.t.unacked))
+                    {
                         self.t.ts_recent_age = age_of(ts.val);
                     }
                 }
@@ -188,7 +199,9 @@ impl Machine<'_> {
             (0, 0) => s.seq == self.t.rcv_nxt,
             (0, _) => s.seq.within(self.t.rcv_nxt, wnd),
             (_, 0) => false,
-            (_, _) => s.seq.within(self.t.rcv_nxt, wnd) || (s.seq + (len - 1)).within(self.t.rcv_nxt, wnd),
+            (_, _) => {
+                s.seq.within(self.t.rcv_nxt, wnd) || (s.seq + (len - 1)).within(self.t.rcv_nxt, wnd)
+            }
         };
         if acceptable {
             let straddles = s.seq.before(self.t.rcv_nxt);
@@ -203,8 +216,13 @@ impl Machine<'_> {
         if wnd == 0 && s.seq == self.t.rcv_nxt {
             return Some(false);
         }
+        //= RFC 9293 3.10.7.4 first => rule:rst-in-window
         if s.is(Flags::RST) {
-            return if self.rule(Rule::RstInWindow) { None } else { Some(false) };
+            return if self.rule(Rule::RstInWindow) {
+                None
+            } else {
+                Some(false)
+            };
         }
         self.answer_unacceptable(s);
         None
@@ -243,7 +261,11 @@ impl Machine<'_> {
         if self.t.state == TimeWait && self.rule(Rule::TimeWaitIgnoresRst) {
             return;
         }
-        if s.seq != self.t.rcv_nxt && s.seq.within(self.t.rcv_nxt, u32::from(self.t.rcv_wnd(self.c))) && self.rule(Rule::RstExact) {
+        if s.seq != self.t.rcv_nxt
+            && s.seq
+                .within(self.t.rcv_nxt, u32::from(self.t.rcv_wnd(self.c)))
+            && self.rule(Rule::RstExact)
+        {
             self.owes_ack = true;
             return;
         }
@@ -260,7 +282,9 @@ impl Machine<'_> {
                 }
                 self.end_with(Indication::Reset, Cause::Rst);
             }
-            Closing | LastAck if self.c.choices.rst_tells_when_closing => self.end_with(Indication::Reset, Cause::Rst),
+            Closing | LastAck if self.c.choices.rst_tells_when_closing => {
+                self.end_with(Indication::Reset, Cause::Rst)
+            }
             _ => self.enter(Closed, Cause::Rst),
         }
     }
@@ -269,9 +293,7 @@ impl Machine<'_> {
     fn refuse_embryo(&mut self, cause: Cause) {
         if self.t.has(Flag::Reopened) {
             self.go_back_to_time_wait(cause);
-        } else if self.t.has(Flag::Passive) {
-            self.enter(Listen, cause);
-        } else if !self.rule(Rule::RememberPassive) {
+        } else if self.t.has(Flag::Passive) || !self.rule(Rule::RememberPassive) {
             self.enter(Listen, cause);
         } else {
             self.end_with(Indication::Refused, cause);
@@ -281,7 +303,8 @@ impl Machine<'_> {
     /// Fourth: the SYN bit. Says whether processing ends.
     //= RFC 5961 4.2 => rule:syn-challenge, test:spec::tests::a_syn_in_a_synchronized_state_is_challenged
     fn fourth_check_syn(&mut self) -> bool {
-        if self.t.state == SynReceived && (self.t.has(Flag::Passive) || self.t.has(Flag::Reopened)) {
+        if self.t.state == SynReceived && (self.t.has(Flag::Passive) || self.t.has(Flag::Reopened))
+        {
             self.refuse_embryo(Cause::Syn);
             return true;
         }
@@ -292,7 +315,11 @@ impl Machine<'_> {
         // RFC 793: "send a reset … enter the CLOSED state".
         match self.t.state {
             Established | FinWait1 | FinWait2 | CloseWait => {
-                let reset = Segment { seq: self.t.snd_nxt, flags: Flags::RST, ..Segment::default() };
+                let reset = Segment {
+                    seq: self.t.snd_nxt,
+                    flags: Flags::RST,
+                    ..Segment::default()
+                };
                 self.out.send(reset);
                 self.end_with(Indication::Reset, Cause::Syn);
             }
@@ -310,7 +337,10 @@ impl Machine<'_> {
         let acks_new = self.t.snd_una.before(s.ack) && s.ack.at_or_before(self.t.snd_nxt);
         if self.t.state == SynReceived {
             // RFC 5961's check, in front of this state's own.
-            if self.c.choices.ack_check_first && !self.ack_is_in_range(s) && self.rule(Rule::AckWindow) {
+            if self.c.choices.ack_check_first
+                && !self.ack_is_in_range(s)
+                && self.rule(Rule::AckWindow)
+            {
                 self.owes_ack = true;
                 return false;
             }
@@ -335,9 +365,15 @@ impl Machine<'_> {
         //= RFC 9293 MAY-12 => rule:ack-window
         if !self.ack_is_in_range(s) {
             let beyond = self.t.snd_nxt.before(s.ack);
-            let rule = if beyond { Rule::AckBound } else { Rule::AckWindow };
+            let rule = if beyond {
+                Rule::AckBound
+            } else {
+                Rule::AckWindow
+            };
             if self.rule(rule) {
-                let silent = self.t.state == TimeWait && self.c.choices.answers == Answers::SequenceSpace && s.seq_len() == 0;
+                let silent = self.t.state == TimeWait
+                    && self.c.choices.answers == Answers::SequenceSpace
+                    && s.seq_len() == 0;
                 self.owes_ack |= !silent;
                 return false;
             }
@@ -379,8 +415,16 @@ impl Machine<'_> {
         self.t.queued.drop_front((n - syn - fin) as u8);
         self.t.snd_una = self.t.snd_una + n;
         let waits = self.t.snd_una != self.t.snd_nxt;
-        self.t.give_up = if waits { Countdown::start(self.c.give_up) } else { Countdown::OFF };
-        self.t.user = if waits || self.t.unsent() > 0 { Countdown::start(self.c.user_timeout) } else { Countdown::OFF };
+        self.t.give_up = if waits {
+            Countdown::start(self.c.give_up)
+        } else {
+            Countdown::OFF
+        };
+        self.t.user = if waits || self.t.unsent() > 0 {
+            Countdown::start(self.c.user_timeout)
+        } else {
+            Countdown::OFF
+        };
     }
 
     /// Without `ack-bound`: what is queued counts as acknowledged, sent or not.
@@ -402,7 +446,8 @@ impl Machine<'_> {
     }
 
     fn update_window(&mut self, s: &Segment) {
-        let newer = self.t.snd_wl1.before(s.seq) || (self.t.snd_wl1 == s.seq && self.t.snd_wl2.at_or_before(s.ack));
+        let newer = self.t.snd_wl1.before(s.seq)
+            || (self.t.snd_wl1 == s.seq && self.t.snd_wl2.at_or_before(s.ack));
         let current = self.t.snd_una.at_or_before(s.ack) && s.ack.at_or_before(self.t.snd_nxt);
         if !matches!(self.t.state, TimeWait | Closed) && current && (self.c.fixed_window || newer) {
             self.t.snd_wnd = s.wnd;
@@ -431,6 +476,7 @@ impl Machine<'_> {
                 self.out.tell(Indication::Closed);
                 self.enter(TimeWait, Cause::Ack);
             }
+            //= RFC 9293 3.10.7.4 fifth => rule:last-ack-needs-our-fin
             LastAck => {
                 if fin || !self.rule(Rule::LastAckNeedsOurFin) {
                     self.end_with(Indication::Closed, Cause::Ack);
@@ -466,7 +512,11 @@ impl Machine<'_> {
         let overtakes = s.is(Flags::FIN) && before.before(s.seq);
         let fin_at = s.seq + u32::from(s.len);
         self.take_held();
-        if overtakes && fin_at != self.t.rcv_nxt && !self.t.has(Flag::FinReceived) && !self.rule(Rule::FinInOrder) {
+        if overtakes
+            && fin_at != self.t.rcv_nxt
+            && !self.t.has(Flag::FinReceived)
+            && !self.rule(Rule::FinInOrder)
+        {
             self.t.rcv_nxt = fin_at;
             self.take_fin();
         }
@@ -504,7 +554,9 @@ impl Machine<'_> {
             if self.t.held.fin_is_next() {
                 return self.take_fin();
             }
-            let Some(b) = self.t.held.take_byte() else { return };
+            let Some(b) = self.t.held.take_byte() else {
+                return;
+            };
             self.t.rcv_nxt = self.t.rcv_nxt + 1;
             if !self.t.has(Flag::Orphan) {
                 self.out.broken |= !self.t.received.push(b);

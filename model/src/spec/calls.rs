@@ -38,8 +38,16 @@ impl Machine<'_> {
         }
         // The world names the remote socket by handing over an ISN for it, of the policy it keeps.
         //= RFC 9293 MUST-8 => rule:isn-above
-        let Some(iss) = self.isn else { return Err(CallError::RemoteUnspecified) };
-        *self.t = Tcb { state: self.t.state, iss, snd_una: iss, snd_nxt: iss + 1, ..Tcb::default() };
+        let Some(iss) = self.isn else {
+            return Err(CallError::RemoteUnspecified);
+        };
+        *self.t = Tcb {
+            state: self.t.state,
+            iss,
+            snd_una: iss,
+            snd_nxt: iss + 1,
+            ..Tcb::default()
+        };
         self.t.put(Flag::OffersTimestamps, timestamps);
         self.out.isn_used = true;
         self.enter(SynSent, Cause::ActiveOpen);
@@ -107,7 +115,10 @@ impl Machine<'_> {
         }
         let was_closed = self.t.rcv_wnd(self.c) == 0;
         self.out.read.clear();
-        let _ = self.out.read.try_extend_from_slice(&self.t.received.as_slice()[..usize::from(n)]);
+        let _ = self
+            .out
+            .read
+            .try_extend_from_slice(&self.t.received.as_slice()[..usize::from(n)]);
         self.t.received.drop_front(n);
         // A window that opens is announced (3.8.6.2.2), unless the peer has nothing more to send.
         if was_closed && !self.t.has(Flag::FinReceived) {
@@ -193,15 +204,30 @@ impl Machine<'_> {
     /// Sends a RST and gives the connection up; section 3.5.2 lets the issuer linger.
     //= RFC 9293 3.5.2 => rule:abort-lingers, test:spec::tests::reading_3_abort_lingers_or_not
     pub(super) fn abort(&mut self) {
-        self.out.send(Segment { seq: self.t.snd_nxt, flags: Flags::RST, ..Segment::default() });
+        self.out.send(Segment {
+            seq: self.t.snd_nxt,
+            flags: Flags::RST,
+            ..Segment::default()
+        });
         self.owes_ack = false;
-        let lingers = matches!(self.t.state, SynReceived | Established | FinWait1 | FinWait2 | CloseWait);
-        let to: TcpState = if lingers && self.rule(Rule::AbortLingers) { TimeWait } else { Closed };
+        let lingers = matches!(
+            self.t.state,
+            SynReceived | Established | FinWait1 | FinWait2 | CloseWait
+        );
+        let to: TcpState = if lingers && self.rule(Rule::AbortLingers) {
+            TimeWait
+        } else {
+            Closed
+        };
         self.enter(to, Cause::Abort);
     }
 
     //= RFC 9293 3.10.6 => test:spec::tests::every_call_in_every_state
     fn status(&self) -> Result<(), CallError> {
-        if self.t.state == Closed { Err(CallError::DoesNotExist) } else { Ok(()) }
+        if self.t.state == Closed {
+            Err(CallError::DoesNotExist)
+        } else {
+            Ok(())
+        }
     }
 }

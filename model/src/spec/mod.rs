@@ -38,7 +38,13 @@ impl Endpoint for Spec {
     }
 
     fn step(c: &Config, i: &mut Tcb, e: Event, isn: Option<Seq>, out: &mut Effects) {
-        let mut m = Machine { c, t: i, out, isn, owes_ack: false };
+        let mut m = Machine {
+            c,
+            t: i,
+            out,
+            isn,
+            owes_ack: false,
+        };
         match e {
             Event::Call(call) => m.call(call),
             Event::Segment(s) => m.segment_arrives(&s),
@@ -90,7 +96,10 @@ impl Machine<'_> {
             TcpState::Closed => *self.t = Tcb::default(),
             TcpState::Listen => {
                 let timestamps = self.t.has(Flag::OffersTimestamps);
-                *self.t = Tcb { state: to, ..Tcb::default() };
+                *self.t = Tcb {
+                    state: to,
+                    ..Tcb::default()
+                };
                 self.t.put(Flag::Passive, true);
                 self.t.put(Flag::OffersTimestamps, timestamps);
             }
@@ -111,7 +120,12 @@ impl Machine<'_> {
     //= RFC 9293 3.10.7.4 eighth => rule:stop-timers, rule:arm-time-wait
     fn settle_in_time_wait(&mut self, cause: Cause) {
         let old = *self.t;
-        *self.t = Tcb { state: TcpState::TimeWait, snd_una: old.snd_nxt, snd_nxt: old.snd_nxt, ..Tcb::default() };
+        *self.t = Tcb {
+            state: TcpState::TimeWait,
+            snd_una: old.snd_nxt,
+            snd_nxt: old.snd_nxt,
+            ..Tcb::default()
+        };
         if cause == Cause::Abort {
             // It answers a segment by that segment's own numbers, so it remembers nothing else.
             self.t.put(Flag::Aborted, true);
@@ -145,7 +159,11 @@ impl Machine<'_> {
     /// The time-wait timer, started. Without the rule it is due at once.
     //= RFC 9293 MUST-13 => rule:time-wait
     pub(crate) fn two_msl(&mut self) -> Countdown {
-        Countdown::start(Some(if self.rule(Rule::TimeWait) { self.c.time_wait } else { 0 }))
+        Countdown::start(Some(if self.rule(Rule::TimeWait) {
+            self.c.time_wait
+        } else {
+            0
+        }))
     }
 
     /// The connection ends with a signal to the user.

@@ -1,9 +1,9 @@
 //! Forming segments: what goes out and when (RFC 9293 sections 3.7, 3.8, 3.10.2, 3.10.4).
 
+use super::Machine;
 use super::choices::{AckWhen, Restart};
 use super::tcb::{Countdown, Flag};
 use super::transition::Cause;
-use super::Machine;
 use crate::endpoint::TcpState::*;
 use crate::endpoint::{Flags, MAX_DATA, NOW, Segment, Timestamps};
 use crate::rules::Rule;
@@ -13,10 +13,17 @@ impl Machine<'_> {
     /// A segment at `seq` with everything that goes on every segment of this connection.
     //= RFC 7323 3.2 => test:spec::tests::timestamps_are_negotiated_and_echoed
     pub(super) fn segment(&self, seq: Seq, flags: Flags) -> Segment {
-        let ts = self.t.has(Flag::Timestamps).then(|| Timestamps { val: NOW, ecr: self.t.ts_recent() });
+        let ts = self.t.has(Flag::Timestamps).then(|| Timestamps {
+            val: NOW,
+            ecr: self.t.ts_recent(),
+        });
         Segment {
             seq,
-            ack: if flags.has(Flags::ACK) { self.t.rcv_nxt } else { Seq::default() },
+            ack: if flags.has(Flags::ACK) {
+                self.t.rcv_nxt
+            } else {
+                Seq::default()
+            },
             flags,
             wnd: self.t.rcv_wnd(self.c),
             ts,
@@ -26,7 +33,11 @@ impl Machine<'_> {
 
     /// `<SEQ=ISS><CTL=SYN>` or `<SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>`.
     pub(super) fn send_syn(&mut self) {
-        let flags = if self.t.state == SynSent { Flags::SYN } else { Flags::SYN.with(Flags::ACK) };
+        let flags = if self.t.state == SynSent {
+            Flags::SYN
+        } else {
+            Flags::SYN.with(Flags::ACK)
+        };
         let mut s = self.segment(self.t.iss, flags);
         if self.t.state == SynSent && self.t.has(Flag::OffersTimestamps) {
             s.ts = Some(Timestamps { val: NOW, ecr: 0 });
@@ -54,9 +65,17 @@ impl Machine<'_> {
     //= RFC 9293 3.5.2 => test:spec::tests::closed_answers_with_reset
     pub(super) fn send_reset_for(&mut self, s: &Segment) {
         let reset = if s.is(Flags::ACK) {
-            Segment { seq: s.ack, flags: Flags::RST, ..Segment::default() }
+            Segment {
+                seq: s.ack,
+                flags: Flags::RST,
+                ..Segment::default()
+            }
         } else {
-            Segment { ack: s.seq + s.seq_len(), flags: Flags::RST.with(Flags::ACK), ..Segment::default() }
+            Segment {
+                ack: s.seq + s.seq_len(),
+                flags: Flags::RST.with(Flags::ACK),
+                ..Segment::default()
+            }
         };
         self.out.send(reset);
     }
@@ -83,7 +102,10 @@ impl Machine<'_> {
     //= RFC 9293 MUST-34 => test:spec::tests::a_window_that_shrinks_stops_only_new_data
     //= RFC 9293 SHLD-15 => test:spec::tests::a_window_that_shrinks_stops_only_new_data
     pub(super) fn transmit(&mut self) {
-        if !matches!(self.t.state, Established | FinWait1 | CloseWait | Closing | LastAck) {
+        if !matches!(
+            self.t.state,
+            Established | FinWait1 | CloseWait | Closing | LastAck
+        ) {
             return;
         }
         if self.t.state == Closing && !self.t.has(Flag::FinSent) && !self.rule(Rule::ClosingSends) {
@@ -96,7 +118,9 @@ impl Machine<'_> {
             let data = unsent.min(room).min(u32::from(self.c.choices.mss));
             let closes = self.t.has(Flag::CloseCalled) && data == unsent;
             // A SYN that is still unacknowledged says nothing about the peer's window yet.
-            let fin_fits = room > data || self.t.syn_in_flight() || (unsent == 0 && self.c.choices.fin_into_zero_window);
+            let fin_fits = room > data
+                || self.t.syn_in_flight()
+                || (unsent == 0 && self.c.choices.fin_into_zero_window);
             let fin = closes && fin_fits && (data == 0 || self.c.choices.fin_rides);
             if data == 0 && !fin {
                 return;
@@ -125,7 +149,14 @@ impl Machine<'_> {
 
     /// Text of the send queue from `offset`, at `seq`.
     fn emit(&mut self, seq: Seq, offset: u8, len: u8, fin: bool) {
-        let mut s = self.segment(seq, if fin { Flags::ACK.with(Flags::FIN) } else { Flags::ACK });
+        let mut s = self.segment(
+            seq,
+            if fin {
+                Flags::ACK.with(Flags::FIN)
+            } else {
+                Flags::ACK
+            },
+        );
         let from = usize::from(offset);
         let queued = self.t.queued.as_slice();
         let text = &queued[from.min(queued.len())..(from + usize::from(len)).min(queued.len())];

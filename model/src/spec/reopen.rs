@@ -20,7 +20,11 @@ impl Machine<'_> {
         }
         let old = *self.t;
         //= RFC 9293 MAY-2 (1) => rule:reopen-isn-above
-        let iss = if isn.before(old.snd_nxt) && self.rule(Rule::ReopenIsnAbove) { old.snd_nxt } else { isn };
+        let iss = if isn.before(old.snd_nxt) && self.rule(Rule::ReopenIsnAbove) {
+            old.snd_nxt
+        } else {
+            isn
+        };
         *self.t = Tcb {
             state: TimeWait,
             iss,
@@ -33,8 +37,8 @@ impl Machine<'_> {
         };
         self.t.put(Flag::Reopened, true);
         self.t.put(Flag::OldTimestamps, old.has(Flag::Timestamps));
-        self.t.put(Flag::OffersTimestamps, old.has(Flag::OffersTimestamps));
-        self.t.put(Flag::Orphan, false);
+        self.t
+            .put(Flag::OffersTimestamps, old.has(Flag::OffersTimestamps));
         self.out.isn_used = true;
         self.take_syn(s);
         self.enter(SynReceived, Cause::Syn);
@@ -75,7 +79,8 @@ impl Machine<'_> {
         self.t.snd_nxt = embryo.old_snd_nxt;
         self.t.rcv_nxt = embryo.old_rcv_nxt;
         self.t.ts_recent_age = embryo.old_ts_recent_age;
-        self.t.put(Flag::Timestamps, embryo.has(Flag::OldTimestamps));
+        self.t
+            .put(Flag::Timestamps, embryo.has(Flag::OldTimestamps));
         self.t.put(Flag::CloseCalled, true);
         self.t.put(Flag::FinSent, true);
         self.t.put(Flag::FinReceived, true);

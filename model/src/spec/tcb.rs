@@ -38,7 +38,17 @@ pub(crate) enum Flag {
 
 /// A timer that runs by ticks: 0 is off, `n + 1` has `n` ticks to go.
 #[derive(
-    Clone, Copy, PartialEq, Eq, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Debug,
+    Default,
+    FromBytes,
+    IntoBytes,
+    Immutable,
+    KnownLayout,
+    Unaligned,
 )]
 #[repr(transparent)]
 pub struct Countdown(u8);
@@ -72,7 +82,17 @@ impl Countdown {
 
 /// Bytes in order, at most [`MAX_DATA`].
 #[derive(
-    Clone, Copy, PartialEq, Eq, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Debug,
+    Default,
+    FromBytes,
+    IntoBytes,
+    Immutable,
+    KnownLayout,
+    Unaligned,
 )]
 #[repr(C)]
 pub struct Bytes {
@@ -117,7 +137,17 @@ impl Bytes {
 
 /// Text and FIN that arrived before what stands in front of them (SHLD-31), by distance from RCV.NXT.
 #[derive(
-    Clone, Copy, PartialEq, Eq, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Debug,
+    Default,
+    FromBytes,
+    IntoBytes,
+    Immutable,
+    KnownLayout,
+    Unaligned,
 )]
 #[repr(C)]
 pub struct Held {
@@ -175,12 +205,23 @@ impl Held {
     }
 }
 
-/// Ages of timestamps saturate here: beyond any lifetime, all are simply old.
+/// Ages of timestamps saturate here: beyond any lifetime, all are simply old. TS.Recent stays one younger, so that
+/// what is simply old is older than it.
 pub const OLDEST: u8 = 15;
 
 /// The transmission control block.
 #[derive(
-    Clone, Copy, PartialEq, Eq, Debug, Default, TryFromBytes, IntoBytes, Immutable, KnownLayout, Unaligned,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Debug,
+    Default,
+    TryFromBytes,
+    IntoBytes,
+    Immutable,
+    KnownLayout,
+    Unaligned,
 )]
 #[repr(C)]
 pub struct Tcb {
@@ -258,7 +299,10 @@ impl Tcb {
     /// Whether our SYN is still unacknowledged.
     #[inline]
     pub(crate) fn syn_in_flight(&self) -> bool {
-        !matches!(self.state, TcpState::Closed | TcpState::Listen | TcpState::TimeWait) && self.snd_una == self.iss
+        !matches!(
+            self.state,
+            TcpState::Closed | TcpState::Listen | TcpState::TimeWait
+        ) && self.snd_una == self.iss
     }
 
     /// Whether our FIN is in flight.
@@ -272,7 +316,9 @@ impl Tcb {
     pub(crate) fn unsent(&self) -> u8 {
         let in_flight = (self.snd_nxt - self.snd_una) as u8;
         let controls = u8::from(self.fin_in_flight()) + u8::from(self.syn_in_flight());
-        self.queued.len().saturating_sub(in_flight.saturating_sub(controls))
+        self.queued
+            .len()
+            .saturating_sub(in_flight.saturating_sub(controls))
     }
 
     /// "Our FIN is acknowledged." It is defined here and nowhere else: sent, and SND.UNA is past it.

@@ -17,15 +17,20 @@ pub(super) fn armed(c: &Config, t: &Tcb) -> Armed {
     let open = !matches!(t.state, Closed | Listen | TimeWait);
     let closing = matches!(t.state, FinWait1 | Closing | LastAck);
     let retransmit = open && in_flight && (!closing || c.rules.has(Rule::RetransmitFin));
-    let closed_window = matches!(t.state, Established | FinWait1 | CloseWait | Closing | LastAck)
-        && !in_flight
+    let closed_window = matches!(
+        t.state,
+        Established | FinWait1 | CloseWait | Closing | LastAck
+    ) && !in_flight
         && (t.unsent() > 0 || (t.has(Flag::CloseCalled) && !t.has(Flag::FinSent)))
         && t.snd_wnd == 0
         && c.rules.has(Rule::Persist);
     for (timer, on) in [
         (Timer::Retransmit, retransmit),
         (Timer::Persist, closed_window),
-        (Timer::DelayedAck, c.choices.ack == AckWhen::Delayed && t.unacked > 0),
+        (
+            Timer::DelayedAck,
+            c.choices.ack == AckWhen::Delayed && t.unacked > 0,
+        ),
     ] {
         running.set(timer, on);
         due.set(timer, on);
@@ -93,14 +98,20 @@ impl Machine<'_> {
 
     pub(super) fn tick(&mut self) {
         let t = &mut *self.t;
-        for count in [&mut t.time_wait, &mut t.fin_wait_2, &mut t.user, &mut t.give_up, &mut t.keep_alive] {
+        for count in [
+            &mut t.time_wait,
+            &mut t.fin_wait_2,
+            &mut t.user,
+            &mut t.give_up,
+            &mut t.keep_alive,
+        ] {
             count.tick();
         }
         if t.has(Flag::Timestamps) {
-            t.ts_recent_age = (t.ts_recent_age + 1).min(OLDEST);
+            t.ts_recent_age = (t.ts_recent_age + 1).min(OLDEST - 1);
         }
         if t.has(Flag::OldTimestamps) {
-            t.old_ts_recent_age = (t.old_ts_recent_age + 1).min(OLDEST);
+            t.old_ts_recent_age = (t.old_ts_recent_age + 1).min(OLDEST - 1);
         }
     }
 }

@@ -71,7 +71,12 @@ pub struct Transition {
 }
 
 const fn t(from: TcpState, cause: Cause, to: TcpState, source: &'static str) -> Transition {
-    Transition { from, cause, to, source }
+    Transition {
+        from,
+        cause,
+        to,
+        source,
+    }
 }
 
 /// Every transition there is. At most 64: a set of them is one word.
@@ -111,7 +116,12 @@ pub const TABLE: &[Transition] = &[
     t(FinWait2, Cause::FinAndAck, TimeWait, "3.10.7.4 eighth"),
     t(FinWait2, Cause::Rst, Closed, "3.10.7.4 second"),
     t(FinWait2, Cause::Abort, TimeWait, "3.10.5, 3.5.2"),
-    t(FinWait2, Cause::Timeout, Closed, "local: the orphan's timeout"),
+    t(
+        FinWait2,
+        Cause::Timeout,
+        Closed,
+        "local: the orphan's timeout",
+    ),
     t(CloseWait, Cause::FinSent, LastAck, "3.10.4"),
     t(CloseWait, Cause::Rst, Closed, "3.10.7.4 second"),
     t(CloseWait, Cause::Abort, TimeWait, "3.10.5, 3.5.2"),
@@ -128,13 +138,23 @@ pub const TABLE: &[Transition] = &[
     t(TimeWait, Cause::Abort, Closed, "3.10.5"),
     t(TimeWait, Cause::Syn, SynReceived, "3.6.1 MAY-2, RFC 6191"),
     // Readings that the default profile does not take.
-    t(TimeWait, Cause::Rst, Closed, "3.10.7.4 second; not with RFC 1337 F1"),
+    t(
+        TimeWait,
+        Cause::Rst,
+        Closed,
+        "3.10.7.4 second; not with RFC 1337 F1",
+    ),
     t(SynReceived, Cause::Abort, Closed, "3.10.5 alone"),
     t(Established, Cause::Abort, Closed, "3.10.5 alone"),
     t(FinWait1, Cause::Abort, Closed, "3.10.5 alone"),
     t(FinWait2, Cause::Abort, Closed, "3.10.5 alone"),
     t(CloseWait, Cause::Abort, Closed, "3.10.5 alone"),
-    t(Established, Cause::Syn, Closed, "RFC 793; not with RFC 5961"),
+    t(
+        Established,
+        Cause::Syn,
+        Closed,
+        "RFC 793; not with RFC 5961",
+    ),
     t(FinWait1, Cause::Syn, Closed, "RFC 793; not with RFC 5961"),
     t(FinWait2, Cause::Syn, Closed, "RFC 793; not with RFC 5961"),
     t(CloseWait, Cause::Syn, Closed, "RFC 793; not with RFC 5961"),
@@ -146,7 +166,9 @@ pub const IN_DEFAULT_PROFILE: usize = 51;
 /// The index of a transition in [`TABLE`].
 #[inline]
 pub fn index_of(from: TcpState, cause: Cause, to: TcpState) -> Option<usize> {
-    TABLE.iter().position(|t| t.from == from && t.cause == cause && t.to == to)
+    TABLE
+        .iter()
+        .position(|t| t.from == from && t.cause == cause && t.to == to)
 }
 
 /// Whether one event can carry an endpoint from one state to the other: by one arrow, or by a chain within one segment.
@@ -164,7 +186,8 @@ const JOINED: [u16; 11] = {
     // SYN,ACK and FIN in one segment.
     rows[SynSent as usize] |= 1 << CloseWait as u16;
     // The handshake's ACK lets go a CLOSE that was queued, or brings a FIN along, or both.
-    rows[SynReceived as usize] |= 1 << CloseWait as u16 | 1 << FinWait1 as u16 | 1 << Closing as u16;
+    rows[SynReceived as usize] |=
+        1 << CloseWait as u16 | 1 << FinWait1 as u16 | 1 << Closing as u16;
     // The peer's FIN acknowledges ours.
     rows[FinWait1 as usize] |= 1 << TimeWait as u16;
     rows

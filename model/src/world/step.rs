@@ -498,7 +498,13 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         let policy = if app.crashes > 0 && !matches!(plan.isn, IsnPolicy::Menu(_)) { IsnPolicy::Menu(UNSAFE_MENU) } else { policy };
         match policy {
             IsnPolicy::Equal => isns.push(iss),
-            IsnPolicy::Above => isns.push(top),
+            IsnPolicy::Above => {
+                isns.push(top);
+                // A reopened TIME_WAIT has to see to it itself (MAY-2 (1)): its host may offer any number.
+                if life > app.life {
+                    isns.push(iss);
+                }
+            }
             IsnPolicy::Clock(rate) => isns.push(iss.saturating_add((rate.saturating_mul(elapsed)) as i8)),
             IsnPolicy::Menu(m) => isns.extend(m.iter().take(16).map(|d| iss.saturating_add(*d))),
         }

@@ -197,7 +197,12 @@ impl<E: Endpoint, const N: usize> Telling<'_, E, N> {
         match action {
             Action::Tick => raw.push(self.tick(s)),
             Action::Stray(n) => {
-                let from = self.world.plan.strays.get(usize::from(n)).map_or(0, |stray| stray.host);
+                let from = self
+                    .world
+                    .plan
+                    .strays
+                    .get(usize::from(n))
+                    .map_or(0, |stray| stray.host);
                 raw.push(note(from, "an old segment turns up".into()));
             }
             Action::Deliver(f, _) => raw.push(self.arrival(f)),

@@ -35,7 +35,9 @@ impl<E: Endpoint, const N: usize> Telling<'_, E, N> {
                     base(host, isn),
                 )
             }
-            Action::Crash(_) | Action::Vanish(_) | Action::Stray(_) | Action::Tick => return (None, Vec::new()),
+            Action::Crash(_) | Action::Vanish(_) | Action::Stray(_) | Action::Tick => {
+                return (None, Vec::new());
+            }
         };
         let plan = &self.world.plan.hosts[host];
         let mut image = s.ends[host];

@@ -103,7 +103,12 @@ fn every_call_in_every_state() {
                 let mut h = fresh.clone().reach(state);
                 h.call(call);
                 let got = (h.said(), h.t.state);
-                assert_eq!(got, (said.to_owned(), next.unwrap_or(state)), "{call:?} in {}", state.name());
+                assert_eq!(
+                    got,
+                    (said.to_owned(), next.unwrap_or(state)),
+                    "{call:?} in {}",
+                    state.name()
+                );
             }
         }
     });
@@ -113,9 +118,16 @@ fn every_call_in_every_state() {
 fn open_and_send_need_a_remote_socket() {
     everywhere(|h| {
         let h = h.isn(None);
-        h.clone().connect().gives("error: remote socket unspecified", Closed);
-        h.clone().reach(Listen).connect().gives("error: remote socket unspecified", Listen);
-        h.reach(Listen).send("a").gives("error: remote socket unspecified", Listen);
+        h.clone()
+            .connect()
+            .gives("error: remote socket unspecified", Closed);
+        h.clone()
+            .reach(Listen)
+            .connect()
+            .gives("error: remote socket unspecified", Listen);
+        h.reach(Listen)
+            .send("a")
+            .gives("error: remote socket unspecified", Listen);
     });
 }
 
@@ -125,11 +137,17 @@ fn data_sent_before_the_handshake_ends_waits_for_it() {
         let mut active = h.clone().reach(Listen);
         active.send("ab").gives("SYN seq=0", SynSent);
         active.send("c").gives("", SynSent);
-        active.send("de").gives("error: insufficient resources", SynSent);
-        active.peer("SYN,ACK seq=0 ack=1 wnd=2").gives("ACK seq=1 ack=1 data=ab", Established);
+        active
+            .send("de")
+            .gives("error: insufficient resources", SynSent);
+        active
+            .peer("SYN,ACK seq=0 ack=1 wnd=2")
+            .gives("ACK seq=1 ack=1 data=ab", Established);
         let mut passive = h.reach(SynReceived);
         passive.send("ab").gives("", SynReceived);
-        passive.peer("ACK seq=1 ack=1").gives("ACK seq=1 ack=1 data=ab", Established);
+        passive
+            .peer("ACK seq=1 ack=1")
+            .gives("ACK seq=1 ack=1 data=ab", Established);
     });
 }
 
@@ -137,9 +155,11 @@ fn data_sent_before_the_handshake_ends_waits_for_it() {
 fn receive_takes_what_is_there_and_then_the_end() {
     everywhere(|h| {
         let mut h = h.reach(Established);
-        h.peer("ACK seq=1 ack=1 data=abc").gives("ACK seq=1 ack=4 wnd=1", Established);
+        h.peer("ACK seq=1 ack=1 data=abc")
+            .gives("ACK seq=1 ack=4 wnd=1", Established);
         h.call(Call::Receive(2)).gives("read ab", Established);
-        h.peer("FIN,ACK seq=4 ack=1").gives("ACK seq=1 ack=5 wnd=3", CloseWait);
+        h.peer("FIN,ACK seq=4 ack=1")
+            .gives("ACK seq=1 ack=5 wnd=3", CloseWait);
         h.call(Call::Receive(0)).gives("", CloseWait); // nothing asked for is not the end
         h.call(Call::Receive(4)).gives("read c", CloseWait);
         h.call(Call::Receive(4)).gives(END, CloseWait);
@@ -161,12 +181,15 @@ fn close_with_unread_data_resets() {
             let mut read = h.clone();
             read.call(Call::Receive(4)).call(Call::Close);
             assert!(!read.said().contains("RST"), "{}", read.said());
-            h.call(Call::Close).gives(&format!("RST seq={seq}"), TimeWait);
+            h.call(Call::Close)
+                .gives(&format!("RST seq={seq}"), TimeWait);
         }
         let mut h = h.reach(Established);
-        h.peer("FIN,ACK seq=1 ack=1 data=ab").gives("ACK seq=1 ack=4 wnd=2", CloseWait);
+        h.peer("FIN,ACK seq=1 ack=1 data=ab")
+            .gives("ACK seq=1 ack=4 wnd=2", CloseWait);
         h.clone().call(Call::Close).gives("RST seq=1", TimeWait);
-        h.call(Call::Shutdown).gives("FIN,ACK seq=1 ack=4 wnd=2", LastAck);
+        h.call(Call::Shutdown)
+            .gives("FIN,ACK seq=1 ack=4 wnd=2", LastAck);
         h.call(Call::Close).gives("RST seq=2", Closed); // 3.10.5 has nobody linger here
     });
 }
@@ -176,15 +199,24 @@ fn close_with_unread_data_resets() {
 fn data_after_a_full_close_is_answered_with_reset() {
     everywhere(|h| {
         let mut half = h.clone().reach(FinWait2);
-        half.peer("ACK seq=1 ack=2 data=a").gives("ACK seq=2 ack=2 wnd=3", FinWait2);
+        half.peer("ACK seq=1 ack=2 data=a")
+            .gives("ACK seq=2 ack=2 wnd=3", FinWait2);
         half.call(Call::Close).gives("RST seq=2", TimeWait);
         let mut full = h.reach(Established);
-        full.call(Call::Close).gives("FIN,ACK seq=1 ack=1", FinWait1);
-        full.clone().peer("ACK seq=1 ack=1 data=a").gives("RST seq=2", TimeWait);
+        full.call(Call::Close)
+            .gives("FIN,ACK seq=1 ack=1", FinWait1);
+        full.clone()
+            .peer("ACK seq=1 ack=1 data=a")
+            .gives("RST seq=2", TimeWait);
         full.peer("ACK seq=1 ack=2").gives("told closed", FinWait2);
-        full.clone().peer("ACK seq=1 ack=2 data=a").gives("RST seq=2", TimeWait);
-        full.clone().peer("FIN,ACK seq=1 ack=2 data=a").gives("RST seq=2", TimeWait);
-        full.peer("FIN,ACK seq=1 ack=2").gives("ACK seq=2 ack=2", TimeWait);
+        full.clone()
+            .peer("ACK seq=1 ack=2 data=a")
+            .gives("RST seq=2", TimeWait);
+        full.clone()
+            .peer("FIN,ACK seq=1 ack=2 data=a")
+            .gives("RST seq=2", TimeWait);
+        full.peer("FIN,ACK seq=1 ack=2")
+            .gives("ACK seq=2 ack=2", TimeWait);
     });
 }
 
@@ -199,8 +231,20 @@ fn abort_in_every_state() {
             assert!(lingering.call(Call::Abort).out.error.is_none());
             assert_eq!(at_once.call(Call::Abort).t.state, Closed);
             assert_eq!(at_once.said(), lingering.said());
-            assert_eq!(lingering.said().starts_with("RST seq="), resets.contains(&state), "{}", state.name());
-            assert_eq!(lingering.t.state, if resets.contains(&state) { TimeWait } else { Closed });
+            assert_eq!(
+                lingering.said().starts_with("RST seq="),
+                resets.contains(&state),
+                "{}",
+                state.name()
+            );
+            assert_eq!(
+                lingering.t.state,
+                if resets.contains(&state) {
+                    TimeWait
+                } else {
+                    Closed
+                }
+            );
         }
         h.reach(Closed).call(Call::Abort).gives(GONE, Closed);
     });
@@ -213,9 +257,11 @@ fn an_aborted_connection_lingers_and_answers_reset() {
         let mut h = h.reach(FinWait2);
         h.call(Call::Abort).gives("RST seq=2", TimeWait);
         h.ticks(3);
-        h.peer("ACK seq=1 ack=2 data=a").gives("RST seq=2", TimeWait);
+        h.peer("ACK seq=1 ack=2 data=a")
+            .gives("RST seq=2", TimeWait);
         h.peer("FIN,ACK seq=1 ack=2").gives("RST seq=2", TimeWait);
-        h.peer("SYN seq=9").gives("RST,ACK seq=zero ack=10", TimeWait);
+        h.peer("SYN seq=9")
+            .gives("RST,ACK seq=zero ack=10", TimeWait);
         h.peer("RST seq=1").gives("", TimeWait);
         h.call(Call::Receive(1)).gives(CLOSING, TimeWait);
         h.ticks(1);
@@ -229,23 +275,43 @@ fn what_a_state_does_not_use_is_zero() {
     everywhere(|h| {
         let at = |state: TcpState| h.clone().reach(state);
         let mut by_reset = at(Established);
-        by_reset.peer("RST seq=1").gives("told connection reset", Closed);
+        by_reset
+            .peer("RST seq=1")
+            .gives("told connection reset", Closed);
         assert_eq!(by_reset.t, at(Closed).t);
         let mut back = at(SynReceived);
         back.peer("RST seq=1").gives("", Listen);
         assert_eq!(back.t, at(Listen).t);
         // FIN_WAIT_1 from SYN_RECEIVED and from ESTABLISHED, once the SYN is acknowledged.
         let mut early = at(SynReceived);
-        early.call(Call::Shutdown).peer("ACK seq=1 ack=1").gives("", FinWait1);
+        early
+            .call(Call::Shutdown)
+            .peer("ACK seq=1 ack=1")
+            .gives("", FinWait1);
         let mut late = at(SynReceived);
-        late.peer("ACK seq=1 ack=1").gives("", Established).call(Call::Shutdown).gives("FIN,ACK seq=1 ack=1", FinWait1);
+        late.peer("ACK seq=1 ack=1")
+            .gives("", Established)
+            .call(Call::Shutdown)
+            .gives("FIN,ACK seq=1 ack=1", FinWait1);
         assert_eq!(early.t, late.t);
+        // Bytes that are acknowledged, and bytes that are read.
+        let passed = |ours: &str, theirs: &str| {
+            let mut h = at(Established);
+            h.send(ours).peer("ACK seq=1 ack=3");
+            h.peer(&format!("ACK seq=2 ack=3 data={theirs}"))
+                .peer("ACK seq=1 ack=3 data=_");
+            h.call(Call::Receive(4));
+            h.t
+        };
+        assert_eq!(passed("ab", "cd"), passed("ef", "gh"));
         // Aborts of connections at the same SND.NXT.
         let (mut one, mut other) = (at(FinWait2), at(FinWait1));
         assert_eq!(one.call(Call::Abort).t, other.call(Call::Abort).t);
         // However the windows were, TIME_WAIT is the same.
         let mut narrow = at(FinWait2);
-        narrow.peer("FIN,ACK seq=1 ack=2 wnd=0").gives("ACK seq=2 ack=2", TimeWait);
+        narrow
+            .peer("FIN,ACK seq=1 ack=2 wnd=0")
+            .gives("ACK seq=2 ack=2", TimeWait);
         assert_eq!(narrow.t, at(TimeWait).t);
     });
 }

@@ -6,7 +6,13 @@ use crate::endpoint::{Call, Segment, Timer};
 
 /// A and B of a figure. Numbers are the figure's, moved so that 100 and 300 lie anywhere, also just below 2^32.
 fn figure(run: impl Fn(Host, Host)) {
-    for (a, b) in [(100, 300), (u32::MAX - 1, 300), (100, u32::MAX - 1), (u32::MAX - 1, u32::MAX), (u32::MAX, u32::MAX)] {
+    for (a, b) in [
+        (100, 300),
+        (u32::MAX - 1, 300),
+        (100, u32::MAX - 1),
+        (u32::MAX - 1, u32::MAX),
+        (u32::MAX, u32::MAX),
+    ] {
         let host = Host::new(a.wrapping_sub(100), b.wrapping_sub(300));
         let other = host.other_end().isn(Some(300));
         run(host.isn(Some(100)), other);
@@ -16,8 +22,14 @@ fn figure(run: impl Fn(Host, Host)) {
 fn established(mut a: Host, mut b: Host) -> (Host, Host) {
     b.listen().gives("", Listen);
     let syn = a.connect().gives("SYN seq=100", SynSent).sent();
-    let syn_ack = b.arrives(&syn).gives("SYN,ACK seq=300 ack=101", SynReceived).sent();
-    let ack = a.arrives(&syn_ack).gives("ACK seq=101 ack=301", Established).sent();
+    let syn_ack = b
+        .arrives(&syn)
+        .gives("SYN,ACK seq=300 ack=101", SynReceived)
+        .sent();
+    let ack = a
+        .arrives(&syn_ack)
+        .gives("ACK seq=101 ack=301", Established)
+        .sent();
     b.arrives(&ack).gives("", Established);
     (a, b)
 }
@@ -26,8 +38,12 @@ fn established(mut a: Host, mut b: Host) -> (Host, Host) {
 fn figure_6_basic_three_way_handshake() {
     figure(|a, b| {
         let (mut a, mut b) = established(a, b);
-        let data = a.send("x").gives("ACK seq=101 ack=301 data=x", Established).sent();
-        b.arrives(&data).gives("ACK seq=301 ack=102 wnd=3", Established);
+        let data = a
+            .send("x")
+            .gives("ACK seq=101 ack=301 data=x", Established)
+            .sent();
+        b.arrives(&data)
+            .gives("ACK seq=301 ack=102 wnd=3", Established);
     });
 }
 
@@ -38,10 +54,22 @@ fn figure_7_simultaneous_open() {
     figure(|mut a, mut b| {
         let syn_a = a.connect().gives("SYN seq=100", SynSent).sent();
         let syn_b = b.connect().gives("SYN seq=300", SynSent).sent();
-        let syn_ack_a = a.arrives(&syn_b).gives("SYN,ACK seq=100 ack=301", SynReceived).sent();
-        let syn_ack_b = b.arrives(&syn_a).gives("SYN,ACK seq=300 ack=101", SynReceived).sent();
-        let ack_a = a.arrives(&syn_ack_b).gives("ACK seq=101 ack=301", SynReceived).sent();
-        let ack_b = b.arrives(&syn_ack_a).gives("ACK seq=301 ack=101", SynReceived).sent();
+        let syn_ack_a = a
+            .arrives(&syn_b)
+            .gives("SYN,ACK seq=100 ack=301", SynReceived)
+            .sent();
+        let syn_ack_b = b
+            .arrives(&syn_a)
+            .gives("SYN,ACK seq=300 ack=101", SynReceived)
+            .sent();
+        let ack_a = a
+            .arrives(&syn_ack_b)
+            .gives("ACK seq=101 ack=301", SynReceived)
+            .sent();
+        let ack_b = b
+            .arrives(&syn_ack_a)
+            .gives("ACK seq=301 ack=101", SynReceived)
+            .sent();
         a.arrives(&ack_b).gives("", Established);
         b.arrives(&ack_a).gives("", Established);
     });
@@ -52,12 +80,21 @@ fn figure_8_recovery_from_an_old_duplicate_syn() {
     figure(|mut a, mut b| {
         b.listen();
         let syn = a.connect().gives("SYN seq=100", SynSent).sent();
-        let stray = b.peer("SYN seq=90").gives("SYN,ACK seq=300 ack=91", SynReceived).sent();
+        let stray = b
+            .peer("SYN seq=90")
+            .gives("SYN,ACK seq=300 ack=91", SynReceived)
+            .sent();
         let reset = a.arrives(&stray).gives("RST seq=91", SynSent).sent();
         b.arrives(&reset).gives("", Listen);
         b = b.isn(Some(400));
-        let syn_ack = b.arrives(&syn).gives("SYN,ACK seq=400 ack=101", SynReceived).sent();
-        let ack = a.arrives(&syn_ack).gives("ACK seq=101 ack=401", Established).sent();
+        let syn_ack = b
+            .arrives(&syn)
+            .gives("SYN,ACK seq=400 ack=101", SynReceived)
+            .sent();
+        let ack = a
+            .arrives(&syn_ack)
+            .gives("ACK seq=101 ack=401", Established)
+            .sent();
         b.arrives(&ack).gives("", Established);
     });
 }
@@ -66,7 +103,8 @@ fn figure_8_recovery_from_an_old_duplicate_syn() {
 fn half_open(a: &Host, b: &Host) -> Host {
     let mut b = b.clone().isn(Some(299));
     b.listen();
-    b.peer("SYN seq=99").gives("SYN,ACK seq=299 ack=100", SynReceived);
+    b.peer("SYN seq=99")
+        .gives("SYN,ACK seq=299 ack=100", SynReceived);
     b.peer("ACK seq=100 ack=300").gives("", Established);
     assert_eq!(a.t.state, Closed);
     b
@@ -78,7 +116,10 @@ fn figure_9_half_open_connection_discovery() {
         let mut b = half_open(&a, &b);
         let mut a = a.isn(Some(400));
         let syn = a.connect().gives("SYN seq=400", SynSent).sent();
-        let ack = b.arrives(&syn).gives("ACK seq=300 ack=100", Established).sent();
+        let ack = b
+            .arrives(&syn)
+            .gives("ACK seq=300 ack=100", Established)
+            .sent();
         let reset = a.arrives(&ack).gives("RST seq=100", SynSent).sent();
         b.arrives(&reset).gives("told connection reset", Closed);
         a.fires(Timer::Retransmit).gives("SYN seq=400", SynSent);
@@ -92,7 +133,10 @@ fn figure_9_with_the_syn_in_the_window() {
         let mut b = half_open(&a, &b);
         let mut a = a.isn(Some(102));
         let syn = a.connect().gives("SYN seq=102", SynSent).sent();
-        let ack = b.arrives(&syn).gives("ACK seq=300 ack=100", Established).sent();
+        let ack = b
+            .arrives(&syn)
+            .gives("ACK seq=300 ack=100", Established)
+            .sent();
         let reset = a.arrives(&ack).gives("RST seq=100", SynSent).sent();
         b.arrives(&reset).gives("told connection reset", Closed);
     });
@@ -106,9 +150,14 @@ fn figure_9_goes_wrong_when_the_answer_is_acceptable() {
         let mut b = half_open(&a, &b);
         let mut a = a.isn(Some(99)).with(|c| c.give_up = Some(2));
         let syn = a.connect().gives("SYN seq=99", SynSent).sent();
-        let ack = b.arrives(&syn).gives("ACK seq=300 ack=100", Established).sent();
+        let ack = b
+            .arrives(&syn)
+            .gives("ACK seq=300 ack=100", Established)
+            .sent();
         a.arrives(&ack).gives("", SynSent);
-        a.ticks(2).fires(Timer::GiveUp).gives("told gave up (R2)", Closed);
+        a.ticks(2)
+            .fires(Timer::GiveUp)
+            .gives("told gave up (R2)", Closed);
     });
 }
 
@@ -116,7 +165,10 @@ fn figure_9_goes_wrong_when_the_answer_is_acceptable() {
 fn figure_10_active_side_causes_half_open_connection_discovery() {
     figure(|mut a, b| {
         let mut b = half_open(&a, &b);
-        let data = b.send("x").gives("ACK seq=300 ack=100 data=x", Established).sent();
+        let data = b
+            .send("x")
+            .gives("ACK seq=300 ack=100 data=x", Established)
+            .sent();
         let reset = a.arrives(&data).gives("RST seq=100", Closed).sent();
         b.arrives(&reset).gives("told connection reset", Closed);
     });
@@ -127,7 +179,10 @@ fn figure_11_old_duplicate_syn_on_two_passive_sockets() {
     figure(|mut a, mut b| {
         a.listen();
         b.listen();
-        let syn_ack = b.peer("SYN seq=70").gives("SYN,ACK seq=300 ack=71", SynReceived).sent();
+        let syn_ack = b
+            .peer("SYN seq=70")
+            .gives("SYN,ACK seq=300 ack=71", SynReceived)
+            .sent();
         let reset = a.arrives(&syn_ack).gives("RST seq=71", Listen).sent();
         b.arrives(&reset).gives("", Listen);
     });
@@ -140,7 +195,10 @@ fn about_to_close(run: impl Fn(Host, Host)) {
         b.listen();
         let syn = a.connect().sent();
         let syn_ack = b.arrives(&syn).sent();
-        let ack: Segment = a.arrives(&syn_ack).gives("ACK seq=100 ack=300", Established).sent();
+        let ack: Segment = a
+            .arrives(&syn_ack)
+            .gives("ACK seq=100 ack=300", Established)
+            .sent();
         b.arrives(&ack).gives("", Established);
         run(a, b);
     });
@@ -149,11 +207,23 @@ fn about_to_close(run: impl Fn(Host, Host)) {
 #[test]
 fn figure_12_normal_close_sequence() {
     about_to_close(|mut a, mut b| {
-        let fin = a.call(Call::Shutdown).gives("FIN,ACK seq=100 ack=300", FinWait1).sent();
-        let ack = b.arrives(&fin).gives("ACK seq=300 ack=101", CloseWait).sent();
+        let fin = a
+            .call(Call::Shutdown)
+            .gives("FIN,ACK seq=100 ack=300", FinWait1)
+            .sent();
+        let ack = b
+            .arrives(&fin)
+            .gives("ACK seq=300 ack=101", CloseWait)
+            .sent();
         a.arrives(&ack).gives("told closed", FinWait2);
-        let fin = b.call(Call::Shutdown).gives("FIN,ACK seq=300 ack=101", LastAck).sent();
-        let ack = a.arrives(&fin).gives("ACK seq=101 ack=301", TimeWait).sent();
+        let fin = b
+            .call(Call::Shutdown)
+            .gives("FIN,ACK seq=300 ack=101", LastAck)
+            .sent();
+        let ack = a
+            .arrives(&fin)
+            .gives("ACK seq=101 ack=301", TimeWait)
+            .sent();
         b.arrives(&ack).gives("told closed", Closed);
         a.ticks(4).fires(Timer::TimeWait).gives("", Closed);
     });
@@ -162,10 +232,22 @@ fn figure_12_normal_close_sequence() {
 #[test]
 fn figure_13_simultaneous_close_sequence() {
     about_to_close(|mut a, mut b| {
-        let fin_a = a.call(Call::Shutdown).gives("FIN,ACK seq=100 ack=300", FinWait1).sent();
-        let fin_b = b.call(Call::Shutdown).gives("FIN,ACK seq=300 ack=100", FinWait1).sent();
-        let ack_a = a.arrives(&fin_b).gives("ACK seq=101 ack=301", Closing).sent();
-        let ack_b = b.arrives(&fin_a).gives("ACK seq=301 ack=101", Closing).sent();
+        let fin_a = a
+            .call(Call::Shutdown)
+            .gives("FIN,ACK seq=100 ack=300", FinWait1)
+            .sent();
+        let fin_b = b
+            .call(Call::Shutdown)
+            .gives("FIN,ACK seq=300 ack=100", FinWait1)
+            .sent();
+        let ack_a = a
+            .arrives(&fin_b)
+            .gives("ACK seq=101 ack=301", Closing)
+            .sent();
+        let ack_b = b
+            .arrives(&fin_a)
+            .gives("ACK seq=301 ack=101", Closing)
+            .sent();
         a.arrives(&ack_b).gives("told closed", TimeWait);
         b.arrives(&ack_a).gives("told closed", TimeWait);
         for mut h in [a, b] {

@@ -1,9 +1,10 @@
 //! A host to test: what the peer sends and what comes out are written as segments, `FIN,ACK seq=2 ack=2`.
 
 use crate::endpoint::{
-    Armed, Call, CallError, Effects, Endpoint, Event, Flags, Indication, MAX_DATA, NOW, Segment, TcpState, Timer, Timestamps,
+    Armed, Call, CallError, Effects, Endpoint, Event, Flags, Indication, MAX_DATA, NOW, Segment,
+    TcpState, Timer, Timestamps,
 };
-use crate::rules::{Profile, Rule};
+use crate::rules::{Profile, Rule, RuleSet};
 use crate::seq::Seq;
 use crate::spec::{Choices, Config, Spec, Tcb};
 
@@ -31,6 +32,8 @@ pub(super) struct Host {
     pub(super) c: Config,
     pub(super) t: Tcb,
     pub(super) out: Effects,
+    /// Every rule that was asked for so far.
+    pub(super) asked: RuleSet,
     us: Seq,
     them: Seq,
     isn: Option<i64>,
@@ -38,7 +41,13 @@ pub(super) struct Host {
 
 /// Runs a test far from the wrap of sequence numbers, and with either side's numbers wrapping in it.
 pub(super) fn everywhere(test: impl Fn(Host)) {
-    for (us, them) in [(1_000, 5_000), (u32::MAX - 1, 7), (7, u32::MAX - 1), (u32::MAX, u32::MAX), ((1 << 31) - 2, 1 << 31)] {
+    for (us, them) in [
+        (1_000, 5_000),
+        (u32::MAX - 1, 7),
+        (7, u32::MAX - 1),
+        (u32::MAX, u32::MAX),
+        ((1 << 31) - 2, 1 << 31),
+    ] {
         test(Host::new(us, them));
     }
 }
@@ -47,7 +56,15 @@ impl Host {
     pub(super) fn new(us: u32, them: u32) -> Self {
         let c = config();
         let t = Spec::boot(&c);
-        Self { c, t, out: Effects::default(), us: Seq::new(us), them: Seq::new(them), isn: Some(0) }
+        Self {
+            c,
+            t,
+            out: Effects::default(),
+            asked: RuleSet::EMPTY,
+            us: Seq::new(us),
+            them: Seq::new(them),
+            isn: Some(0),
+        }
     }
 
     pub(super) fn with(mut self, change: impl Fn(&mut Config)) -> Self {
@@ -74,9 +91,17 @@ impl Host {
         self.out.clear();
         let isn = self.isn.map(|n| self.us + n as u32);
         Spec::step(&self.c, &mut self.t, e, isn, &mut self.out);
-        assert!(!self.out.broken, "outside its limits after {e:?} in {:?}", self.t);
+        assert!(
+            !self.out.broken,
+            "outside its limits after {e:?} in {:?}",
+            self.t
+        );
+        self.asked = RuleSet(self.asked.0 | self.out.rules.0);
         let o = Spec::observe(&self.c, &self.t);
-        assert!(o.snd_una.at_or_before(o.snd_nxt), "SND.UNA is beyond SND.NXT");
+        assert!(
+            o.snd_una.at_or_before(o.snd_nxt),
+            "SND.UNA is beyond SND.NXT"
+        );
         self
     }
 
@@ -109,7 +134,12 @@ impl Host {
 
     /// A timer that is due fires.
     pub(super) fn fires(&mut self, t: Timer) -> &mut Self {
-        assert!(self.armed().due.has(t), "the {} timer is not due in {:?}", t.name(), self.t.state);
+        assert!(
+            self.armed().due.has(t),
+            "the {} timer is not due in {:?}",
+            t.name(),
+            self.t.state
+        );
         self.step(Event::Timer(t))
     }
 
@@ -144,7 +174,12 @@ impl Host {
     /// Segments, then what the user was told, in words.
     pub(super) fn said(&self) -> String {
         let mut said: Vec<String> = self.out.segments.iter().map(|s| self.show(s)).collect();
-        said.extend(self.out.told.iter().map(|i: &Indication| format!("told {}", i.name())));
+        said.extend(
+            self.out
+                .told
+                .iter()
+                .map(|i: &Indication| format!("told {}", i.name())),
+        );
         if !self.out.read.is_empty() {
             said.push(format!("read {}", String::from_utf8_lossy(&self.out.read)));
         }
@@ -160,7 +195,11 @@ impl Host {
         let distance = |n: Seq, zero: Seq| (n - zero) as i32;
         let zero = s.flags == Flags::RST.with(Flags::ACK) && s.seq.raw() == 0;
         let mut text = format!("{:?} seq=", s.flags);
-        text += &if zero { "zero".into() } else { distance(s.seq, self.us).to_string() };
+        text += &if zero {
+            "zero".into()
+        } else {
+            distance(s.seq, self.us).to_string()
+        };
         if s.is(Flags::ACK) {
             text += &format!(" ack={}", distance(s.ack, self.them));
         }
@@ -171,7 +210,11 @@ impl Host {
             text += &format!(" wnd={}", s.wnd);
         }
         if let Some(ts) = s.ts {
-            let ecr = if ts.ecr == 0 { "none".into() } else { (ts.ecr.wrapping_sub(NOW) as i32).to_string() };
+            let ecr = if ts.ecr == 0 {
+                "none".into()
+            } else {
+                (ts.ecr.wrapping_sub(NOW) as i32).to_string()
+            };
             text += &format!(" ts={}/{ecr}", ts.val.wrapping_sub(NOW) as i32);
         }
         text
@@ -179,7 +222,10 @@ impl Host {
 
     /// The peer's segment: seq from its own zero, ack from ours, timestamps from now.
     fn parse(&self, text: &str) -> Segment {
-        let mut s = Segment { wnd: WINDOW, ..Segment::default() };
+        let mut s = Segment {
+            wnd: WINDOW,
+            ..Segment::default()
+        };
         let mut words = text.split(' ');
         for flag in words.next().unwrap_or_default().split(',') {
             s.flags = s.flags.with(match flag {
@@ -192,8 +238,14 @@ impl Host {
             });
         }
         for word in words {
-            let (key, value) = word.split_once('=').unwrap_or_else(|| panic!("no value: {word} in {text}"));
-            let number = || value.parse::<i64>().unwrap_or_else(|_| panic!("no number: {word}")) as u32;
+            let (key, value) = word
+                .split_once('=')
+                .unwrap_or_else(|| panic!("no value: {word} in {text}"));
+            let number = || {
+                value
+                    .parse::<i64>()
+                    .unwrap_or_else(|_| panic!("no number: {word}")) as u32
+            };
             match key {
                 "seq" if value == "zero" => s.seq = Seq::new(0),
                 "seq" => s.seq = self.them + number(),
@@ -205,8 +257,12 @@ impl Host {
                 }
                 "ts" => {
                     let (val, ecr) = value.split_once('/').unwrap_or((value, "0"));
-                    let at = |v: &str| NOW.wrapping_add(v.parse::<i64>().unwrap_or_default() as u32);
-                    s.ts = Some(Timestamps { val: at(val), ecr: at(ecr) });
+                    let at =
+                        |v: &str| NOW.wrapping_add(v.parse::<i64>().unwrap_or_default() as u32);
+                    s.ts = Some(Timestamps {
+                        val: at(val),
+                        ecr: at(ecr),
+                    });
                 }
                 _ => panic!("no field {key} in {text}"),
             }
@@ -227,15 +283,18 @@ impl Host {
             }
             SynReceived => {
                 self = self.reach(Listen);
-                self.peer("SYN seq=0").gives("SYN,ACK seq=0 ack=1", SynReceived);
+                self.peer("SYN seq=0")
+                    .gives("SYN,ACK seq=0 ack=1", SynReceived);
             }
             Established => {
                 self = self.reach(SynSent);
-                self.peer("SYN,ACK seq=0 ack=1").gives("ACK seq=1 ack=1", Established);
+                self.peer("SYN,ACK seq=0 ack=1")
+                    .gives("ACK seq=1 ack=1", Established);
             }
             FinWait1 => {
                 self = self.reach(Established);
-                self.call(Call::Shutdown).gives("FIN,ACK seq=1 ack=1", FinWait1);
+                self.call(Call::Shutdown)
+                    .gives("FIN,ACK seq=1 ack=1", FinWait1);
             }
             FinWait2 => {
                 self = self.reach(FinWait1);
@@ -243,19 +302,23 @@ impl Host {
             }
             CloseWait => {
                 self = self.reach(Established);
-                self.peer("FIN,ACK seq=1 ack=1").gives("ACK seq=1 ack=2", CloseWait);
+                self.peer("FIN,ACK seq=1 ack=1")
+                    .gives("ACK seq=1 ack=2", CloseWait);
             }
             Closing => {
                 self = self.reach(FinWait1);
-                self.peer("FIN,ACK seq=1 ack=1").gives("ACK seq=2 ack=2", Closing);
+                self.peer("FIN,ACK seq=1 ack=1")
+                    .gives("ACK seq=2 ack=2", Closing);
             }
             LastAck => {
                 self = self.reach(CloseWait);
-                self.call(Call::Shutdown).gives("FIN,ACK seq=1 ack=2", LastAck);
+                self.call(Call::Shutdown)
+                    .gives("FIN,ACK seq=1 ack=2", LastAck);
             }
             TimeWait => {
                 self = self.reach(FinWait2);
-                self.peer("FIN,ACK seq=1 ack=2").gives("ACK seq=2 ack=2", TimeWait);
+                self.peer("FIN,ACK seq=1 ack=2")
+                    .gives("ACK seq=2 ack=2", TimeWait);
             }
         }
         assert_eq!(self.t.state, state);
@@ -264,8 +327,10 @@ impl Host {
 
     /// An ESTABLISHED connection with timestamps, the peer's last at `now - 1`.
     pub(super) fn stamped(mut self) -> Self {
-        self.call(Call::OpenActive { timestamps: true }).gives("SYN seq=0 ts=0/none", TcpState::SynSent);
-        self.peer("SYN,ACK seq=0 ack=1 ts=-1/0").gives("ACK seq=1 ack=1 ts=0/-1", TcpState::Established);
+        self.call(Call::OpenActive { timestamps: true })
+            .gives("SYN seq=0 ts=0/none", TcpState::SynSent);
+        self.peer("SYN,ACK seq=0 ack=1 ts=-1/0")
+            .gives("ACK seq=1 ack=1 ts=0/-1", TcpState::Established);
         self
     }
 }
@@ -274,5 +339,8 @@ impl Host {
 pub(super) fn send(text: &str) -> Call {
     let mut bytes = [0; MAX_DATA];
     bytes[..text.len()].copy_from_slice(text.as_bytes());
-    Call::Send { len: text.len() as u8, text: bytes }
+    Call::Send {
+        len: text.len() as u8,
+        text: bytes,
+    }
 }

@@ -24,7 +24,14 @@ fn reading_1_a_reset_in_time_wait() {
 /// The ticks until TIME_WAIT ends after a segment that came at its third tick.
 fn lasts(mut h: Host, segment: &str) -> u8 {
     h.ticks(3).peer(segment);
-    (0..).find(|_| h.is_due(Timer::TimeWait) || { h.ticks(1); false }).unwrap_or_default()
+    (0..)
+        .find(|_| {
+            h.is_due(Timer::TimeWait) || {
+                h.ticks(1);
+                false
+            }
+        })
+        .unwrap_or_default()
 }
 
 /// As written no repeated FIN restarts 2 MSL (it is left of the window), and an in-window ACK does, and is answered:
@@ -43,14 +50,20 @@ fn reading_2_what_restarts_2_msl() {
         meant.clone().peer(ack).gives("", TimeWait);
 
         let mut a = written.clone();
-        let mut b = a.other_end().with(|c| c.choices.restart = Restart::AsWritten).reach(TimeWait);
+        let mut b = a
+            .other_end()
+            .with(|c| c.choices.restart = Restart::AsWritten)
+            .reach(TimeWait);
         let mut flying = a.peer(ack).gives(ack, TimeWait).sent();
         for _ in 0..3 {
             flying = b.arrives(&flying).gives(ack, TimeWait).sent();
             flying = a.arrives(&flying).gives(ack, TimeWait).sent();
         }
         // The ACK that leads from CLOSING into TIME_WAIT is CLOSING's, and is not answered.
-        let mut closing = written.other_end().with(|c| c.choices.restart = Restart::AsWritten).reach(Closing);
+        let mut closing = written
+            .other_end()
+            .with(|c| c.choices.restart = Restart::AsWritten)
+            .reach(Closing);
         closing.peer(ack).gives("told closed", TimeWait);
     });
 }
@@ -67,7 +80,9 @@ fn reading_3_abort_lingers_or_not() {
             let state = h.t.state;
             h.peer("ACK seq=1 ack=1 data=a").gives("RST seq=1", state);
         }
-        lingers.listen().gives("error: connection already exists", TimeWait);
+        lingers
+            .listen()
+            .gives("error: connection already exists", TimeWait);
         closes.listen().gives("", Listen);
     });
 }
@@ -82,7 +97,10 @@ fn reading_4_an_unacceptable_acknowledgment_in_syn_received() {
         let plain = first.clone().without(Rule::AckWindow);
         for (ack, masked) in [(2, true), (9, true), (-5, true), (-4, false), (0, false)] {
             let (segment, reset) = (format!("ACK seq=1 ack={ack}"), format!("RST seq={ack}"));
-            first.clone().peer(&segment).gives(if masked { "ACK seq=1 ack=1" } else { &reset }, SynReceived);
+            first
+                .clone()
+                .peer(&segment)
+                .gives(if masked { "ACK seq=1 ack=1" } else { &reset }, SynReceived);
             own.clone().peer(&segment).gives(&reset, SynReceived);
             plain.clone().peer(&segment).gives(&reset, SynReceived);
         }
@@ -96,12 +114,21 @@ fn reading_5_a_reset_while_closing() {
     everywhere(|h| {
         for state in [Closing, LastAck] {
             let tells = h.clone().reach(state);
-            let silent = tells.clone().with(|c| c.choices.rst_tells_when_closing = false);
-            tells.clone().peer("RST seq=2").gives("told connection reset", Closed);
+            let silent = tells
+                .clone()
+                .with(|c| c.choices.rst_tells_when_closing = false);
+            tells
+                .clone()
+                .peer("RST seq=2")
+                .gives("told connection reset", Closed);
             silent.clone().peer("RST seq=2").gives("", Closed);
         }
-        let mut other = h.with(|c| c.choices.rst_tells_when_closing = false).reach(FinWait1);
-        other.peer("RST seq=1").gives("told connection reset", Closed);
+        let mut other = h
+            .with(|c| c.choices.rst_tells_when_closing = false)
+            .reach(FinWait1);
+        other
+            .peer("RST seq=1")
+            .gives("told connection reset", Closed);
     });
 }
 
@@ -117,11 +144,19 @@ fn reading_6_a_syn_in_time_wait() {
         };
         let (newer, older) = ("SYN seq=5", "SYN seq=1");
         for old_syn in [OldSyn::Challenge, OldSyn::Drop] {
-            reading(Reopen::Newer, old_syn).peer(newer).gives("SYN,ACK seq=9 ack=6", SynReceived);
-            reading(Reopen::Never, old_syn).peer(newer).gives("ACK seq=2 ack=2", TimeWait);
+            reading(Reopen::Newer, old_syn)
+                .peer(newer)
+                .gives("SYN,ACK seq=9 ack=6", SynReceived);
+            reading(Reopen::Never, old_syn)
+                .peer(newer)
+                .gives("ACK seq=2 ack=2", TimeWait);
         }
-        reading(Reopen::Newer, OldSyn::Challenge).peer(older).gives("ACK seq=2 ack=2", TimeWait);
-        reading(Reopen::Newer, OldSyn::Drop).peer(older).gives("", TimeWait);
+        reading(Reopen::Newer, OldSyn::Challenge)
+            .peer(older)
+            .gives("ACK seq=2 ack=2", TimeWait);
+        reading(Reopen::Newer, OldSyn::Drop)
+            .peer(older)
+            .gives("", TimeWait);
     });
 }
 
@@ -131,12 +166,26 @@ fn reading_6_a_syn_in_time_wait() {
 fn reading_7_the_reset_check_of_syn_sent() {
     everywhere(|h| {
         let ack_only = h.reach(SynSent);
-        let exact = ack_only.clone().with(|c| c.choices.syn_sent_rst = SynSentRst::ExactZero);
+        let exact = ack_only
+            .clone()
+            .with(|c| c.choices.syn_sent_rst = SynSentRst::ExactZero);
         let mut closed = ack_only.other_end();
-        let reset = closed.peer("SYN seq=0").gives("RST,ACK seq=zero ack=1", Closed).sent();
-        ack_only.clone().arrives(&reset).gives("told connection reset", Closed);
-        exact.clone().arrives(&reset).gives("told connection reset", Closed);
-        ack_only.clone().peer("RST,ACK seq=3 ack=1").gives("told connection reset", Closed);
+        let reset = closed
+            .peer("SYN seq=0")
+            .gives("RST,ACK seq=zero ack=1", Closed)
+            .sent();
+        ack_only
+            .clone()
+            .arrives(&reset)
+            .gives("told connection reset", Closed);
+        exact
+            .clone()
+            .arrives(&reset)
+            .gives("told connection reset", Closed);
+        ack_only
+            .clone()
+            .peer("RST,ACK seq=3 ack=1")
+            .gives("told connection reset", Closed);
         exact.clone().peer("RST,ACK seq=3 ack=1").gives("", SynSent);
     });
 }

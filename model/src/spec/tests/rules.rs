@@ -26,7 +26,13 @@ const fn case(
     on: (&'static str, TcpState),
     off: (&'static str, TcpState),
 ) -> Case {
-    Case { rule, from, steps, on, off }
+    Case {
+        rule,
+        from,
+        steps,
+        on,
+        off,
+    }
 }
 
 #[rustfmt::skip]
@@ -93,13 +99,28 @@ impl Case {
             _ => h.reach(self.from),
         };
         if self.from == TimeWait {
-            h = h.isn(Some(if self.rule == Rule::ReopenIsnAbove { 1 } else { 9 }));
+            h = h.isn(Some(if self.rule == Rule::ReopenIsnAbove {
+                1
+            } else {
+                9
+            }));
         }
         h
     }
 
     /// What the last of the steps gives.
     fn run(&self, h: &Host, without: Option<Rule>) -> (String, TcpState) {
+        let h = self.end(h, without);
+        let said = if self.steps.ends_with(&["timers"]) {
+            timers(&h)
+        } else {
+            h.said()
+        };
+        (said, h.t.state)
+    }
+
+    /// The host behind the last of the steps.
+    fn end(&self, h: &Host, without: Option<Rule>) -> Host {
         let mut h = self.start(h);
         if let Some(r) = without {
             h = h.without(r);
@@ -112,19 +133,30 @@ impl Case {
                 "close" => h.call(Call::Close),
                 "abort" => h.call(Call::Abort),
                 "receive" => h.call(Call::Receive(1)),
-                "timers" => return (timers(&h), h.t.state),
+                "timers" => return h,
                 segment => h.peer(segment),
             };
         }
-        (h.said(), h.t.state)
+        h
     }
 }
 
 /// The timers that run; in capitals a TIME_WAIT that is over at once.
 fn timers(h: &Host) -> String {
     let armed = h.armed();
-    let name = |t: Timer| if t == Timer::TimeWait && armed.due.has(t) { "TIME-WAIT" } else { t.name() };
-    Timer::ALL.into_iter().filter(|t| armed.running.has(*t)).map(name).collect::<Vec<_>>().join(" ")
+    let name = |t: Timer| {
+        if t == Timer::TimeWait && armed.due.has(t) {
+            "TIME-WAIT"
+        } else {
+            t.name()
+        }
+    };
+    Timer::ALL
+        .into_iter()
+        .filter(|t| armed.running.has(*t))
+        .map(name)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 #[test]
@@ -134,9 +166,37 @@ fn each_rule_decides_its_situation() {
             let id = case.rule.id();
             let expected = |(said, state): (&str, TcpState)| (said.to_owned(), state);
             assert_eq!(case.run(&h, None), expected(case.on), "{id} on");
-            assert_eq!(case.run(&h, Some(case.rule)), expected(case.off), "{id} off");
+            assert_eq!(
+                case.run(&h, Some(case.rule)),
+                expected(case.off),
+                "{id} off"
+            );
         }
     });
+}
+
+/// A rule that decides a step is reported by it, whether it is on or off: coverage counts on it.
+#[test]
+fn a_rule_that_decides_is_reported() {
+    let h = Host::new(1_000, 5_000);
+    for case in CASES {
+        let mut on = case.end(&h, None);
+        for t in [Timer::Retransmit, Timer::Persist]
+            .into_iter()
+            .filter(|_| case.steps.ends_with(&["timers"]))
+        {
+            if on.is_due(t) {
+                on.fires(t);
+            }
+        }
+        assert!(on.asked.has(case.rule), "{}", case.rule.id());
+        let by_timer = matches!(case.rule, Rule::RetransmitFin | Rule::Persist);
+        assert!(
+            by_timer || case.end(&h, Some(case.rule)).asked.has(case.rule),
+            "{} off",
+            case.rule.id()
+        );
+    }
 }
 
 /// Without the rule TIME_WAIT is over at once, however it was entered or restarted.
@@ -147,7 +207,10 @@ fn without_time_wait_it_is_over_at_once() {
         let mut h = h.without(Rule::TimeWait).reach(TimeWait);
         assert!(h.is_due(Timer::TimeWait));
         h.peer("FIN,ACK seq=1 ack=2");
-        assert!(h.is_due(Timer::TimeWait), "a repeated FIN does not bring it back");
+        assert!(
+            h.is_due(Timer::TimeWait),
+            "a repeated FIN does not bring it back"
+        );
     });
 }
 
@@ -167,7 +230,11 @@ fn no_other_rule_decides_it() {
             let (said, state) = case.run(&h, Some(r));
             let differs = (said.as_str(), state) != case.on;
             if differs != ALSO.contains(&(case.rule, r)) {
-                wrong.push(format!("{} without {}: {said:?}, {state:?}", case.rule.id(), r.id()));
+                wrong.push(format!(
+                    "{} without {}: {said:?}, {state:?}",
+                    case.rule.id(),
+                    r.id()
+                ));
             }
         }
     }
@@ -180,4 +247,43 @@ fn every_rule_of_the_endpoint_has_a_case() {
         let here = CASES.iter().any(|c| c.rule == r.rule);
         assert_ne!(here, OF_THE_WORLD.contains(&r.rule), "{}", r.id);
     }
+}
+
+/// Without `ack-bound` whatever is queued counts as delivered, the FIN included.
+#[test]
+fn without_ack_bound_the_unsent_is_acknowledged() {
+    everywhere(|h| {
+        let mut h = h.without(Rule::AckBound).reach(Established);
+        h.peer("ACK seq=1 ack=1 wnd=0").send("ab");
+        let (mut partly, mut passive) = (h.clone(), h.clone());
+        h.call(Call::Shutdown)
+            .peer("ACK seq=1 ack=9 wnd=0")
+            .gives("told closed", FinWait2);
+        partly
+            .peer("ACK seq=1 ack=2 wnd=1")
+            .gives("ACK seq=2 ack=1 data=b", Established);
+        passive
+            .peer("FIN,ACK seq=1 ack=1 wnd=0")
+            .call(Call::Shutdown);
+        passive
+            .peer("ACK seq=2 ack=4 wnd=0")
+            .gives("told closed", Closed);
+    });
+}
+
+/// Without `stop-timers` R2 of a reopening that went back ends the TIME_WAIT it went back to, and says so.
+#[test]
+fn without_stop_timers_an_old_timer_ends_time_wait() {
+    everywhere(|h| {
+        let h = h.with(|c| {
+            c.give_up = Some(1);
+            c.choices.reopen = Reopen::Newer;
+        });
+        let mut h = h.without(Rule::StopTimers).reach(TimeWait).isn(Some(9));
+        h.peer("SYN seq=5")
+            .ticks(1)
+            .peer("RST seq=6")
+            .gives("", TimeWait);
+        h.fires(Timer::GiveUp).gives("told gave up (R2)", Closed);
+    });
 }

@@ -15,7 +15,8 @@ fn time_wait_expires() {
             assert!(!h.ticks(1).is_due(Timer::TimeWait));
         }
         h.clone().ticks(1).fires(Timer::TimeWait).gives("", Closed);
-        h.peer("FIN,ACK seq=1 ack=2").gives("ACK seq=2 ack=2", TimeWait);
+        h.peer("FIN,ACK seq=1 ack=2")
+            .gives("ACK seq=2 ack=2", TimeWait);
         assert!(!h.ticks(3).is_due(Timer::TimeWait));
         h.ticks(1).fires(Timer::TimeWait).gives("", Closed);
     });
@@ -32,11 +33,18 @@ fn every_way_into_time_wait_starts_its_timer() {
             c.give_up = Some(9);
         });
         let mut closing = h.clone().reach(Closing);
-        closing.peer("ACK seq=2 ack=2").gives("told closed", TimeWait);
+        closing
+            .peer("ACK seq=2 ack=2")
+            .gives("told closed", TimeWait);
         let mut at_once = h.clone().reach(FinWait1);
-        at_once.peer("FIN,ACK seq=1 ack=2").gives("ACK seq=2 ack=2; told closed", TimeWait);
+        at_once
+            .peer("FIN,ACK seq=1 ack=2")
+            .gives("ACK seq=2 ack=2; told closed", TimeWait);
         let mut orphan = h.clone().reach(FinWait2);
-        orphan.call(Call::Close).peer("FIN,ACK seq=1 ack=2").gives("ACK seq=2 ack=2", TimeWait);
+        orphan
+            .call(Call::Close)
+            .peer("FIN,ACK seq=1 ack=2")
+            .gives("ACK seq=2 ack=2", TimeWait);
         for mut h in [closing, at_once, orphan, h.reach(TimeWait)] {
             assert_eq!(h.armed().running.0, 1 << Timer::TimeWait as u8);
             h.ticks(4).fires(Timer::TimeWait).gives("", Closed);
@@ -54,7 +62,9 @@ fn r2_ends_what_is_never_acknowledged() {
             let mut h = h.clone().reach(state);
             assert!(!h.ticks(1).is_due(Timer::GiveUp));
             h.fires(Timer::Retransmit);
-            h.ticks(1).fires(Timer::GiveUp).gives("told gave up (R2)", Closed);
+            h.ticks(1)
+                .fires(Timer::GiveUp)
+                .gives("told gave up (R2)", Closed);
         }
         let mut h = h.reach(Established);
         h.ticks(9);
@@ -75,13 +85,49 @@ fn the_user_timeout_ends_any_state_that_waits() {
         let h = h.with(|c| c.user_timeout = Some(2));
         for state in [SynSent, SynReceived, FinWait1, Closing, LastAck] {
             let mut h = h.clone().reach(state);
-            h.ticks(2).fires(Timer::User).gives("told user timeout", Closed);
+            h.ticks(2)
+                .fires(Timer::User)
+                .gives("told user timeout", Closed);
         }
         let mut unsent = h.clone().reach(SynSent);
-        unsent.peer("SYN,ACK seq=0 ack=1 wnd=0").send("a").gives("", Established);
-        unsent.ticks(2).fires(Timer::User).gives("told user timeout", Closed);
+        unsent
+            .peer("SYN,ACK seq=0 ack=1 wnd=0")
+            .send("a")
+            .gives("", Established);
+        unsent
+            .ticks(2)
+            .fires(Timer::User)
+            .gives("told user timeout", Closed);
+        let mut no_fin = h.clone().reach(SynSent);
+        no_fin
+            .peer("SYN,ACK seq=0 ack=1 wnd=0")
+            .call(Call::Shutdown)
+            .gives("", FinWait1);
+        no_fin
+            .ticks(2)
+            .fires(Timer::User)
+            .gives("told user timeout", Closed);
+        let mut nothing = h.clone().reach(Established);
+        assert!(!nothing.send("").armed().running.has(Timer::User));
+        // Progress begins it again as long as something is left, sent or not.
+        let mut behind = h.clone().reach(SynSent);
+        behind.peer("SYN,ACK seq=0 ack=1 wnd=1").send("ab").ticks(1);
+        behind.peer("ACK seq=1 ack=2 wnd=0").ticks(1);
+        assert!(!behind.is_due(Timer::User));
+        behind
+            .ticks(1)
+            .fires(Timer::User)
+            .gives("told user timeout", Closed);
         for state in [Established, FinWait2, CloseWait] {
-            assert!(!h.clone().reach(state).ticks(9).armed().running.has(Timer::User), "nothing is outstanding");
+            assert!(
+                !h.clone()
+                    .reach(state)
+                    .ticks(9)
+                    .armed()
+                    .running
+                    .has(Timer::User),
+                "nothing is outstanding"
+            );
         }
     });
 }
@@ -96,16 +142,24 @@ fn answered_probes_restart_r2_but_not_the_user_timeout() {
         });
         let mut h = h.reach(SynSent);
         h.peer("SYN,ACK seq=0 ack=1 wnd=0").send("a");
-        h.fires(Timer::Persist).gives("ACK seq=1 ack=1 data=a", Established);
+        h.fires(Timer::Persist)
+            .gives("ACK seq=1 ack=1 data=a", Established);
         let mut unanswered = h.clone();
-        unanswered.ticks(2).fires(Timer::GiveUp).gives("told gave up (R2)", Closed);
+        unanswered
+            .ticks(2)
+            .fires(Timer::GiveUp)
+            .gives("told gave up (R2)", Closed);
         for _ in 0..4 {
-            h.ticks(2).fires(Timer::Retransmit).gives("ACK seq=1 ack=1 data=a", Established);
+            h.ticks(2)
+                .fires(Timer::Retransmit)
+                .gives("ACK seq=1 ack=1 data=a", Established);
             h.peer("ACK seq=1 ack=1 wnd=0").gives("", Established);
             assert!(!h.is_due(Timer::GiveUp));
             assert!(!h.is_due(Timer::User));
         }
-        h.ticks(1).fires(Timer::User).gives("told user timeout", Closed);
+        h.ticks(1)
+            .fires(Timer::User)
+            .gives("told user timeout", Closed);
     });
 }
 
@@ -122,7 +176,8 @@ fn keep_alive_probes_when_idle() {
         let mut busy = h.clone();
         for _ in 0..5 {
             h.ticks(if h.is_due(Timer::KeepAlive) { 2 } else { 1 });
-            h.fires(Timer::KeepAlive).gives("ACK seq=0 ack=1", Established);
+            h.fires(Timer::KeepAlive)
+                .gives("ACK seq=0 ack=1", Established);
             h.ticks(1);
         }
         busy.send("a").ticks(9);
@@ -131,7 +186,8 @@ fn keep_alive_probes_when_idle() {
         assert!(busy.is_due(Timer::KeepAlive));
         // The probe is unacceptable at the other end, which must answer it.
         let mut peer = busy.other_end().reach(Established);
-        peer.peer("ACK seq=0 ack=1").gives("ACK seq=1 ack=1", Established);
+        peer.peer("ACK seq=0 ack=1")
+            .gives("ACK seq=1 ack=1", Established);
     });
 }
 
@@ -140,8 +196,15 @@ fn keep_alive_probes_when_idle() {
 fn keep_alive_is_off_unless_asked_for() {
     for s in scenarios::all() {
         for size in Size::ALL {
-            let on = (s.build)(size).hosts.iter().any(|h| h.tcp.keep_alive.is_some());
-            assert!(!on || s.id.contains("keep-alive") || s.id.contains("stray"), "{}", s.id);
+            let on = (s.build)(size)
+                .hosts
+                .iter()
+                .any(|h| h.tcp.keep_alive.is_some());
+            assert!(
+                !on || s.id.contains("keep-alive") || s.id.contains("stray"),
+                "{}",
+                s.id
+            );
         }
     }
 }
@@ -156,7 +219,10 @@ fn only_an_orphan_has_a_timeout_in_fin_wait_2() {
         reader.ticks(9).call(Call::Close).gives("", FinWait2); // gives up reading
         reader.ticks(2).fires(Timer::FinWait2).gives("", Closed);
         let mut orphan = h.clone().reach(Established);
-        orphan.call(Call::Close).peer("ACK seq=1 ack=2").gives("told closed", FinWait2);
+        orphan
+            .call(Call::Close)
+            .peer("ACK seq=1 ack=2")
+            .gives("told closed", FinWait2);
         orphan.ticks(2).fires(Timer::FinWait2).gives("", Closed);
         let mut off = h.without(Rule::OrphanTimeout).reach(FinWait2);
         assert!(!off.call(Call::Close).armed().running.has(Timer::FinWait2));
