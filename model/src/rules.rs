@@ -95,7 +95,7 @@ rules! {
     SynChallenge "syn-challenge" "RFC 5961 4.2" 22 Safety "hl"
         "A SYN in a synchronized state is answered with a challenge ACK"
         "an old SYN in the window kills the connection";
-    AbortLingers "abort-lingers" "RFC 9293 3.5.2" 23 Safety "rhl"
+    AbortLingers "abort-lingers" "RFC 9293 3.5.2" 23 Safety "rh"
         "The side that issues a RST lingers as in TIME_WAIT"
         "ABORT and reuse at once: old segments of the aborted connection are accepted";
     CloseQueuesFin "close-queues-fin" "RFC 9293 3.10.4, SYN-RECEIVED" 24 Safety "rhl7"

@@ -102,7 +102,7 @@ fn centre(s: TcpState) -> (i32, i32) {
 
 /// As a picture. What leads straight to CLOSED from a synchronized state is written into the state's box.
 pub fn svg() -> String {
-    let (width, height) = (450 + 3 * COLUMN, 130 + 5 * LINE);
+    let (width, height) = (540 + 3 * COLUMN, 130 + 5 * LINE);
     let mut out = format!(
         "<svg version='1.1' xmlns='http://www.w3.org/2000/svg' width='{width}' height='{height}' \
          viewBox='0 0 {width} {height}' font-family='monospace' font-size='11'>\n<defs><marker id='head' \

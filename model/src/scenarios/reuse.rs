@@ -319,16 +319,20 @@ fn finisher(bytes: u8, when: When) -> Vec<Step> {
     vec![Step::Connect(when), Step::AwaitEstablished, Step::Finish(bytes), Step::AwaitEnd]
 }
 
-/// The server closes first, so that it is the one in TIME_WAIT; its next life listens at once.
+/// The server closes first, so that it is the one in TIME_WAIT; its next life listens at once. The server writes in
+/// the first connection, the client in the second.
 pub(super) fn reopening(size: Size) -> Plan<Spec> {
     let n = size.bytes();
-    let a = |when| vec![Step::Connect(when), Step::AwaitEnd, Step::Finish(n)];
-    let b = |when| vec![Step::Listen(when), Step::AwaitEstablished, Step::Finish(n), Step::AwaitEnd];
-    let mut plan = world(size, &a(AT_ONCE), &b(AT_ONCE)).both(|h| {
+    let mut plan = world(
+        size,
+        &[Step::Connect(AT_ONCE), Step::AwaitEnd, Step::Close],
+        &[Step::Listen(AT_ONCE), Step::AwaitEstablished, Step::Finish(n), Step::AwaitEnd],
+    )
+    .both(|h| {
         h.tcp.choices.reopen = Reopen::Newer;
         h.isn = IsnPolicy::Above;
     });
-    plan.hosts[0].then(&a(AT_ONCE));
-    plan.hosts[1].then(&b(AT_ONCE));
+    plan.hosts[0].then(&[Step::Connect(AT_ONCE), Step::AwaitEnd, Step::Finish(n)]);
+    plan.hosts[1].then(&[Step::Listen(AT_ONCE), Step::AwaitEstablished, Step::Shutdown, Step::AwaitEnd]);
     plan
 }

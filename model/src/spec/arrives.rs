@@ -467,6 +467,9 @@ impl Machine<'_> {
     /// What an acknowledgment of our FIN does in each state.
     fn after_ack(&mut self) {
         let fin = self.t.fin_acknowledged();
+        //= RFC 9293 3.10.7.4 fifth => rule:last-ack-needs-our-fin
+        let ends_last_ack =
+            self.t.state == LastAck && (fin || !self.rule(Rule::LastAckNeedsOurFin));
         match self.t.state {
             FinWait1 if fin => {
                 self.out.tell(Indication::Closed);
@@ -476,12 +479,7 @@ impl Machine<'_> {
                 self.out.tell(Indication::Closed);
                 self.enter(TimeWait, Cause::Ack);
             }
-            //= RFC 9293 3.10.7.4 fifth => rule:last-ack-needs-our-fin
-            LastAck => {
-                if fin || !self.rule(Rule::LastAckNeedsOurFin) {
-                    self.end_with(Indication::Closed, Cause::Ack);
-                }
-            }
+            LastAck if ends_last_ack => self.end_with(Indication::Closed, Cause::Ack),
             _ => {}
         }
     }

@@ -32,13 +32,28 @@ pub(super) fn world_id() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
+/// Who asks: what a delivery does is judged, what saturation adds is not, so neither relies on the other's memory.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asks {
+    /// A delivery that is a step of its own.
+    Step,
+    /// Saturation.
+    Saturation,
+}
+
 /// The part of a key that the endpoint makes.
 #[derive(Clone, Copy)]
 pub(super) struct Who(u64);
 
 impl Who {
-    pub(super) fn new<I: IntoBytes + Immutable>(world: u64, host: usize, image: &I, offers_isn: bool) -> Self {
-        let seed = world << 2 | (host as u64) << 1 | u64::from(offers_isn);
+    pub(super) fn new<I: IntoBytes + Immutable>(
+        asks: Asks,
+        world: u64,
+        host: usize,
+        image: &I,
+        offers_isn: bool,
+    ) -> Self {
+        let seed = world << 3 | (asks as u64) << 2 | (host as u64) << 1 | u64::from(offers_isn);
         Self(xxhash_rust::xxh3::xxh3_64_with_seed(image.as_bytes(), seed))
     }
 

@@ -25,7 +25,7 @@ pub use state::{App, State};
 pub use step::Action;
 
 /// Room for segments in flight of the standard worlds.
-pub const ROOM: usize = 40;
+pub const ROOM: usize = 43;
 /// Room for segments in flight of the deep worlds.
 pub const DEEP_ROOM: usize = 96;
 
@@ -127,6 +127,14 @@ where
 
     fn format_action(&self, action: &Action) -> String {
         action.describe(&self.bases)
+    }
+
+    fn format_step(&self, state: &Self::State, action: Action) -> Option<String> {
+        crate::report::outcome(self, state, action)
+    }
+
+    fn as_svg(&self, path: stateright::Path<Self::State, Action>) -> Option<String> {
+        Some(crate::report::svg::sequence(&crate::report::tell(self, &path.into_states())))
     }
 
     fn properties(&self) -> Vec<stateright::Property<Self>> {

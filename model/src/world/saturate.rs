@@ -8,7 +8,7 @@ use arrayvec::ArrayVec;
 
 use super::World;
 use super::coverage::Covered;
-use super::memo::{Quiet, Who};
+use super::memo::{Asks, Quiet, Who};
 use super::net::{self, Added, InFlight, Sender};
 use super::state::State;
 use super::step::may_refuse;
@@ -94,7 +94,7 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         }
         let listens = o.state == TcpState::Listen || (o.state == TcpState::TimeWait && self.would_listen(s, host));
         let isn = if listens { self.isns(s, host).first().map(|n| self.bases[host] + *n as u32) } else { None };
-        let who = Who::new(self.id, host, &s.ends[host], listens);
+        let who = Who::new(Asks::Saturation, self.id, host, &s.ends[host], listens);
         for &f in only.map_or(s.in_flight(), |f| f.as_slice()) {
             if usize::from(f.from()) == host {
                 continue;

@@ -48,7 +48,7 @@ pub struct App {
 
 /// A state of the world with room for `N` segments in flight.
 #[derive(
-    Clone, Copy, PartialEq, Eq, Debug, TryFromBytes, IntoBytes, Immutable, KnownLayout, Unaligned,
+    Clone, Copy, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout, Unaligned,
 )]
 #[repr(C)]
 pub struct State<I, const N: usize> {
@@ -91,5 +91,17 @@ where
         let unused = (N - usize::from(self.live)) * size_of::<InFlight>();
         let all = IntoBytes::as_bytes(self);
         &all[..all.len() - unused]
+    }
+}
+
+impl<I: std::fmt::Debug, const N: usize> std::fmt::Debug for State<I, N> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State")
+            .field("ends", &self.ends)
+            .field("apps", &self.apps)
+            .field("seen", &self.seen)
+            .field("faults", &crate::properties::faults(self.faults()).collect::<Vec<_>>())
+            .field("in_flight", &self.in_flight())
+            .finish()
     }
 }

@@ -4,7 +4,7 @@ use arrayvec::ArrayVec;
 
 use super::coverage::{Covered, Goal};
 use super::judge::{self, Judged};
-use super::memo::{Quiet, Who};
+use super::memo::{Asks, Quiet, Who};
 use super::net::{self, Added, InFlight, Sender, Symbol, Unfit};
 use super::plan::{Clocks, IsnPolicy, LONG_AGO, MAX_LIVES, Step, Stray, UNSAFE_MENU, When};
 use super::state::State;
@@ -161,7 +161,7 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         let refusing = may_refuse(before);
         let listens = before.state == TcpState::Listen
             || (before.state == TcpState::TimeWait && self.would_listen(s, host));
-        let who = Who::new(self.id, host, &s.ends[host], listens);
+        let who = Who::new(Asks::Step, self.id, host, &s.ends[host], listens);
         for &flight in s.in_flight() {
             if usize::from(flight.from()) == host {
                 continue;
@@ -176,7 +176,7 @@ impl<E: Endpoint, const N: usize> World<E, N> {
                 let step = HostStep { host, event: Event::Segment(seg), isn: None, arrived: Some((&seg, flight)), by_user: false };
                 if self.host_step(s, before, &step, next, out, covered) {
                     each(Action::Deliver(flight, None), next);
-                } else if self.plan.saturated && out.segments.is_empty() {
+                } else if self.plan.saturated {
                     who.remember(flight, Quiet::Nothing);
                 }
                 continue;

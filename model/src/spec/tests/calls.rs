@@ -208,6 +208,13 @@ fn data_after_a_full_close_is_answered_with_reset() {
         full.clone()
             .peer("ACK seq=1 ack=1 data=a")
             .gives("RST seq=2", TimeWait);
+        // A FIN ahead of its time is no data, nor is old text in front of a FIN.
+        full.clone()
+            .peer("FIN,ACK seq=2 ack=1")
+            .gives("ACK seq=2 ack=1", FinWait1);
+        full.clone()
+            .peer("FIN,ACK seq=0 ack=1 data=_")
+            .gives("ACK seq=2 ack=2", Closing);
         full.peer("ACK seq=1 ack=2").gives("told closed", FinWait2);
         full.clone()
             .peer("ACK seq=1 ack=2 data=a")
@@ -304,6 +311,14 @@ fn what_a_state_does_not_use_is_zero() {
             h.t
         };
         assert_eq!(passed("ab", "cd"), passed("ef", "gh"));
+        // Strays behind the peer's FIN.
+        let steady = h.clone().with(|c| c.fixed_window = true).reach(Established);
+        let (mut plain, mut stray) = (steady.clone(), steady);
+        stray.peer("ACK seq=3 ack=1 data=z");
+        assert_eq!(
+            stray.peer("FIN,ACK seq=1 ack=1").t,
+            plain.peer("FIN,ACK seq=1 ack=1").t
+        );
         // Aborts of connections at the same SND.NXT.
         let (mut one, mut other) = (at(FinWait2), at(FinWait1));
         assert_eq!(one.call(Call::Abort).t, other.call(Call::Abort).t);

@@ -1,9 +1,9 @@
 //! TIME_WAIT and the SYN: RFC 9293 MAY-2, RFC 6191, RFC 1337 F1.
 
 use super::host::{Host, everywhere};
-use crate::endpoint::Endpoint;
 use crate::endpoint::TcpState::*;
 use crate::endpoint::{Call, Timer};
+use crate::endpoint::{Endpoint, NOW};
 use crate::rules::Rule;
 use crate::spec::Spec;
 use crate::spec::choices::{Answers, OldSyn, Reopen};
@@ -193,6 +193,12 @@ fn a_reopening_that_was_none_goes_back() {
             syn.peer(&format!("SYN seq=7{ts}")).gives("", TimeWait);
             let mut silence = h.clone();
             silence.ticks(1).fires(Timer::GiveUp).gives("", TimeWait);
+            let recent = Spec::observe(&silence.c, &silence.t).ts_recent;
+            assert_eq!(
+                recent,
+                old.then_some(NOW - 4),
+                "TS.Recent has grown old meanwhile"
+            );
             for mut back in [reset, syn, silence] {
                 assert_eq!(
                     (back.t.snd_nxt, back.t.rcv_nxt),

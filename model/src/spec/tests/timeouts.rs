@@ -107,6 +107,9 @@ fn the_user_timeout_ends_any_state_that_waits() {
             .ticks(2)
             .fires(Timer::User)
             .gives("told user timeout", Closed);
+        let mut early = h.clone().reach(SynSent);
+        early.send("a").peer("SYN,ACK seq=0 ack=1 wnd=0").ticks(2);
+        early.fires(Timer::User).gives("told user timeout", Closed);
         let mut nothing = h.clone().reach(Established);
         assert!(!nothing.send("").armed().running.has(Timer::User));
         // Progress begins it again as long as something is left, sent or not.

@@ -1,0 +1,156 @@
+//! What is saved, plays again, and is held against what is pinned.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::harness::{Scratch, VIOLATED};
+
+#[test]
+fn a_violation_is_drawn_saved_and_plays_again() {
+    let here = Scratch::new("violated");
+    let r = here.run(&VIOLATED).ends(1);
+    r.says(&[
+        "VIOLATED: told-truthfully",
+        "│◀",
+        "▶│ → SYN_RECEIVED",
+        "FIN=1 ACK=1 seq=1 ack=1 len=1",
+        "LAST_ACK",
+        "told \"closed\"",
+    ]);
+    let ladder = |out: &str| {
+        let lines: Vec<&str> = out.lines().filter(|l| l.contains('│')).collect();
+        assert!(lines.len() > 10, "{out}");
+        lines.join("\n")
+    };
+    assert!(
+        ladder(&r.out).lines().all(|l| l.chars().count() <= 100),
+        "{}",
+        r.out
+    );
+    let file = here.saved();
+    let file = file.to_str().unwrap();
+    assert!(file.ends_with("close-half-smoke-without-last-ack-needs-our-fin.farewell"));
+    let again = here.run(&["replay", file]).ends(1);
+    again.says(&["The violation occurs, as the file says."]);
+    assert_eq!(ladder(&again.out), ladder(&r.out));
+    let absolute = here.run(&["replay", file, "--absolute"]).ends(1);
+    absolute.says(&["SYN=1 seq=1000", "SYN=1 ACK=1 seq=5000 ack=1001"]);
+}
+
+#[test]
+fn a_file_that_does_not_fit_is_refused_with_its_line() {
+    let here = Scratch::new("malformed");
+    here.run(&VIOLATED).ends(1);
+    let file = here.saved();
+    let text = fs::read_to_string(&file).unwrap();
+    let name = file.to_str().unwrap();
+    let line_of = |words: &str| text.lines().position(|l| l.contains(words)).unwrap() + 1;
+    let refused = |from: &str, to: &str, words: &[&str]| {
+        assert!(text.contains(from), "{from} in {text}");
+        fs::write(&file, text.replacen(from, to, 1)).unwrap();
+        here.run(&["replay", name]).ends(2).complains(words);
+    };
+    let at = |words: &str| format!("line {}: ", line_of(words));
+    refused(
+        "B: application",
+        "B: applause",
+        &[
+            &at("B: application"),
+            "not possible here: `B: applause`",
+            "has changed",
+        ],
+    );
+    refused(
+        "scenario: close-half",
+        "scenario: close-hlaf",
+        &["line 2: ", "`close-half`"],
+    );
+    refused(
+        "size: smoke",
+        "size: small",
+        &["line 3: ", "no size `small`"],
+    );
+    refused(
+        "last-ack-needs-our-fin",
+        "last-ack",
+        &[&at("without:"), "no rule `last-ack`"],
+    );
+    refused("start: 0", "start: 7", &["no initial state 7"]);
+    refused("version 1", "version 2", &["line 1: ", "another version"]);
+    // Without its last step nothing is wrong yet; with the rule on, the same steps are not possible any more.
+    let all_but_one: Vec<&str> = text.lines().collect();
+    fs::write(&file, all_but_one[..all_but_one.len() - 1].join("\n")).unwrap();
+    here.run(&["replay", name])
+        .ends(0)
+        .says(&["does NOT occur"]);
+    fs::write(&file, [0x66, 0x0a, 0xff, 0xfe]).unwrap();
+    here.run(&["replay", name])
+        .ends(2)
+        .complains(&["line 2: not text"]);
+}
+
+#[test]
+fn ablation_compares_with_what_is_pinned() {
+    use farewell_model::ablation::{Case, Without};
+    use farewell_model::cli::{self, Registry};
+    use farewell_model::rules::Rule;
+    use farewell_model::scenarios::Size;
+    use std::process::ExitCode;
+
+    let here = Scratch::new("ablate");
+    let measured = here.run(&[
+        "check",
+        "close-half",
+        "--size",
+        "smoke",
+        "--property",
+        "told-truthfully",
+        "--format",
+        "json",
+    ]);
+    let with: Value = serde_json::from_str(&measured.ends(0).out).unwrap();
+    let with = with["scenarios"][0]["counts"]["unique_states"]
+        .as_u64()
+        .unwrap();
+    let violated = [
+        &VIOLATED[..],
+        &["--property", "told-truthfully", "--format", "json"],
+    ]
+    .concat();
+    let without: Value = serde_json::from_str(&here.run(&violated).ends(1).out).unwrap();
+    let steps = without["scenarios"][0]["counterexample"]["steps"]
+        .as_u64()
+        .unwrap() as u32;
+    let save = here.0.join("ablated");
+    let ablate = |with: u64, without: Without| -> ExitCode {
+        let case = Case {
+            rule: Rule::LastAckNeedsOurFin,
+            scenario: "close-half",
+            size: Size::Smoke,
+            property: "told-truthfully",
+            without,
+            with,
+        };
+        let registry = Registry {
+            cases: Vec::leak(vec![case]),
+            ..Registry::of_the_specification()
+        };
+        let args = [
+            "farewell",
+            "ablate",
+            "last-ack-needs-our-fin",
+            "--save",
+            save.to_str().unwrap(),
+        ];
+        cli::run(args.into_iter().map(Into::into), &registry)
+    };
+    // An exit code has no other comparison than its words.
+    let same =
+        |a: ExitCode, b: u8| assert_eq!(format!("{a:?}"), format!("{:?}", ExitCode::from(b)));
+    same(ablate(with, Without::Violated(steps)), 0);
+    assert_eq!(fs::read_dir(&save).unwrap().count(), 1);
+    same(ablate(with + 1, Without::Violated(steps)), 1);
+    same(ablate(with, Without::Violated(steps + 1)), 1);
+    same(ablate(with, Without::Survives("no reason")), 1);
+}
