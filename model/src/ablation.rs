@@ -30,5 +30,59 @@ pub struct Case {
     pub with: u64,
 }
 
-/// Every rule that the model can express, once at least.
-pub const CASES: &[Case] = &[];
+const fn violated(
+    rule: Rule,
+    scenario: &'static str,
+    property: &'static str,
+    with: u64,
+    steps: u32,
+) -> Case {
+    Case {
+        rule,
+        scenario,
+        size: Size::Smoke,
+        property,
+        without: Without::Violated(steps),
+        with,
+    }
+}
+
+/// Every rule, once at least.
+pub const CASES: &[Case] = &[
+    violated(Rule::TimeWait, "reuse", "stream", 515_043, 16),
+    violated(Rule::TimeWaitIgnoresRst, "assassination", "time-wait-lasts", 21_412, 13),
+    violated(Rule::TimeWaitIgnoresRst, "reuse", "stream", 515_043, 16),
+    violated(Rule::AckBound, "reopen-old-syn", "machine", 72_816, 14),
+    violated(Rule::AckWindow, "old-ack", "stream", 20_234, 8),
+    violated(Rule::FinInOrder, "close-half", "stream", 21_412, 7),
+    violated(Rule::LastAckNeedsOurFin, "close-half", "told-truthfully", 21_412, 11),
+    violated(Rule::TimeWaitAnswers, "close-half", "machine", 21_412, 12),
+    violated(Rule::RetransmitFin, "close-half", "machine", 21_412, 6),
+    violated(Rule::ClosingSends, "zero-window-closing", "machine", 144_091, 11),
+    violated(Rule::ArmTimeWait, "abort-active", "machine", 105_954, 11),
+    violated(Rule::OrphanTimeout, "peer-vanishes", "machine", 11_763, 8),
+    violated(Rule::ResetUnread, "close-unread", "told-truthfully", 24_788, 8),
+    violated(Rule::ResetLateData, "data-after-close", "told-truthfully", 9_316, 10),
+    violated(Rule::RstExact, "old-controls", "told-truthfully", 114_749, 8),
+    violated(Rule::RstInWindow, "old-controls", "told-truthfully", 114_749, 8),
+    violated(Rule::SynChallenge, "old-controls", "told-truthfully", 114_749, 8),
+    violated(Rule::AbortLingers, "abort-reuse", "stream", 73_154, 16),
+    violated(Rule::CloseQueuesFin, "close-early-pending", "machine", 157_632, 6),
+    violated(Rule::RememberPassive, "open-simultaneous", "machine", 47_076, 6),
+    violated(Rule::ResetIsNotEnd, "close-unread", "stream", 24_788, 9),
+    violated(Rule::Persist, "zero-window", "machine", 15_415, 7),
+    violated(Rule::CloseAtOnce, "zero-window", "machine", 15_415, 6),
+    violated(Rule::TrimOverlap, "close-half", "machine", 21_412, 8),
+    violated(Rule::ReceiveInFinWait2, "close-half", "machine", 21_412, 10),
+    violated(Rule::NeverAnswerRst, "close-half", "machine", 21_412, 17),
+    violated(Rule::StopTimers, "keep-alive", "machine", 55_323, 11),
+    violated(Rule::Paws, "paws", "stream", 159_788, 8),
+    violated(Rule::ReopenNewer, "reopen-old-stamp", "time-wait-lasts", 460_893, 0),
+    violated(Rule::ReopenIsnAbove, "reopen", "stream", 32_667, 16),
+    violated(Rule::ReopenGoesBack, "reopen-old-syn", "time-wait-lasts", 72_816, 15),
+    violated(Rule::QuietTime, "crash", "stream", 275_477, 10),
+    violated(Rule::IsnAbove, "reuse-above", "stream", 52_400, 13),
+    violated(Rule::SynSentAck, "reuse-above", "told-truthfully", 52_400, 20),
+    violated(Rule::SynSentRst, "reuse-above", "told-truthfully", 52_400, 16),
+    violated(Rule::SynReceivedAck, "reuse-above", "stream", 52_400, 13),
+];

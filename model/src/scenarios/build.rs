@@ -29,6 +29,10 @@ pub const fn two_msl(msl: u8) -> u8 {
     2 * msl + 1
 }
 
+/// TIME_WAIT where nothing is reused: a timer may fire at any tick from its n-th on, so that one of a single tick does
+/// all that a longer one can, and more, in fewer states.
+pub const ANY_TIME_WAIT: u8 = 1;
+
 /// A host of one life.
 pub fn host(size: Size, base: u32, steps: &[Step]) -> HostPlan<Config> {
     HostPlan {

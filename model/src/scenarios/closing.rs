@@ -1,6 +1,6 @@
 //! One connection: every way of opening and closing it.
 
-use super::build::{client, server, world};
+use super::build::{ANY_TIME_WAIT, client, server, world};
 use super::{Expect, Scenario, Size};
 use crate::spec::choices::AckWhen;
 use crate::world::{Clocks, Goal, Step, When};
@@ -50,6 +50,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                 &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Finish(n), Step::AwaitEnd],
                 &[Step::Listen(AT_ONCE), Step::AwaitEstablished, Step::Finish(n), Step::AwaitEnd],
             )
+            .both(|h| h.tcp.time_wait = ANY_TIME_WAIT)
         },
     },
     Scenario {

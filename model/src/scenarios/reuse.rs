@@ -1,6 +1,6 @@
 //! Two and three incarnations of one 4-tuple: what TIME_WAIT, ISNs and timestamps protect.
 
-use super::build::{client, server, two_msl, world};
+use super::build::{ANY_TIME_WAIT, client, server, two_msl, world};
 use super::{Expect, Scenario, Size};
 use crate::endpoint::{Flags, TcpState};
 use crate::properties::Fault;
@@ -208,11 +208,80 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         special: 0,
         spares: 0,
         build: |size| {
-            let mut plan = world(size, &finisher(size.bytes(), AT_ONCE), &server(size.bytes(), AT_ONCE));
+            let mut plan = world(size, &finisher(size.bytes(), AT_ONCE), &answerer(size.bytes(), AT_ONCE));
             for h in &mut plan.hosts {
+                h.tcp.time_wait = ANY_TIME_WAIT;
                 h.with_timestamps();
             }
             plan.strays.push(Stray { meets: TcpState::Established, host: 0, seq: 1, ack: Some(1), flags: Flags::default(), len: 1, age: Some(15) });
+            plan
+        },
+    },
+    Scenario {
+        id: "reopen-old-stamp",
+        shows: "an old SYN with a high number but an old timestamp meets TIME_WAIT (RFC 6191)",
+        expects: Expect::Verified,
+        goals: REUSED,
+        pinned: [0, 0],
+        special: Fault::Assassinated.bit(),
+        spares: 0,
+        build: |size| {
+            let mut plan = reopening(Size::Smoke);
+            if size == Size::Deep {
+                plan = reopening(size);
+            }
+            for h in &mut plan.hosts {
+                h.with_timestamps();
+            }
+            plan.strays.push(Stray {
+                meets: TcpState::TimeWait,
+                host: 0,
+                seq: 20,
+                ack: None,
+                flags: Flags::SYN,
+                len: 0,
+                age: Some(15),
+            });
+            plan
+        },
+    },
+    Scenario {
+        id: "old-ack",
+        shows: "old text whose number fits but whose ACK lies far behind meets a connection (RFC 5961 section 5)",
+        expects: Expect::Verified,
+        goals: &[Goal::Finished, Goal::AllDelivered],
+        pinned: [0, 0],
+        special: 0,
+        spares: 0,
+        build: |size| {
+            let mut plan = world(size, &finisher(size.bytes(), AT_ONCE), &answerer(size.bytes(), AT_ONCE));
+            plan.strays.push(Stray {
+                meets: TcpState::Established,
+                host: 0,
+                seq: 1,
+                ack: Some(-20),
+                flags: Flags::default(),
+                len: 1,
+                age: None,
+            });
+            plan
+        },
+    },
+    Scenario {
+        id: "old-controls",
+        shows: "old RSTs and an old SYN, in the window and outside it, meet a connection (RFC 5961 sections 3 and 4)",
+        expects: Expect::Verified,
+        goals: &[Goal::Finished, Goal::AllDelivered],
+        pinned: [0, 0],
+        special: 0,
+        spares: 0,
+        build: |size| {
+            let mut plan = world(size, &finisher(size.bytes(), AT_ONCE), &answerer(size.bytes(), AT_ONCE))
+                .both(|h| h.tcp.time_wait = ANY_TIME_WAIT);
+            for (flags, seq) in [(Flags::RST, -20), (Flags::RST, 6), (Flags::SYN, 6)] {
+                let meets = TcpState::CloseWait;
+                plan.strays.push(Stray { meets, host: 0, seq, ack: None, flags, len: 0, age: None });
+            }
             plan
         },
     },
@@ -233,7 +302,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         goals: &[],
         pinned: [0, 0],
         special: 0,
-        spares: LATE_RESETS,
+        spares: LATE_RESETS | Fault::FalseClosed.bit(),
         build: |size| {
             let mut plan = reuse(size);
             plan.hosts.iter_mut().for_each(|h| h.tcp.time_wait = two_msl(1));
@@ -286,19 +355,10 @@ fn at_once(size: Size) -> Plan<Spec> {
 /// `n` lives on each side: the client closes first, and opens again when its TIME_WAIT is over and the peer finished.
 fn lives(size: Size, n: usize, listens: When) -> Plan<Spec> {
     let bytes = size.bytes();
-    let mut plan = world(size, &finisher(bytes, AT_ONCE), &server(bytes, AT_ONCE));
+    let mut plan = world(size, &finisher(bytes, AT_ONCE), &answerer(bytes, AT_ONCE));
     for _ in 1..n {
         plan.hosts[0].then(&finisher(bytes, When::PEER_FINISHED));
-        plan.hosts[1].then(&server(bytes, listens));
-    }
-    plan
-}
-
-/// Two lives on each side, waiting for each other in the same way.
-fn two(size: Size) -> Plan<Spec> {
-    let mut plan = three(size);
-    for h in &mut plan.hosts {
-        h.lives.truncate(2);
+        plan.hosts[1].then(&answerer(bytes, listens));
     }
     plan
 }
@@ -306,12 +366,17 @@ fn two(size: Size) -> Plan<Spec> {
 /// Three lives on each side; the client waits until the server listens, the server until its segments have drained.
 fn three(size: Size) -> Plan<Spec> {
     let bytes = size.bytes();
-    let mut plan = world(size, &finisher(bytes, AT_ONCE), &server(bytes, AT_ONCE));
+    let mut plan = world(size, &finisher(bytes, AT_ONCE), &answerer(bytes, AT_ONCE));
     for _ in 1..3 {
         plan.hosts[0].then(&finisher(bytes, When::PEER_LISTENS));
-        plan.hosts[1].then(&server(bytes, When::DRAINED));
+        plan.hosts[1].then(&answerer(bytes, When::DRAINED));
     }
     plan
+}
+
+/// A server that answers in one go when it has read to the end.
+fn answerer(bytes: u8, when: When) -> Vec<Step> {
+    vec![Step::Listen(when), Step::AwaitEnd, Step::Finish(bytes)]
 }
 
 /// A client that writes and closes in one go.
