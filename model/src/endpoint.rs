@@ -17,7 +17,20 @@ pub const MAX_DATA: usize = 4;
 
 /// The eleven states of RFC 9293 section 3.3.2.
 #[derive(
-    Clone, Copy, PartialEq, Eq, Debug, Default, Hash, PartialOrd, Ord, TryFromBytes, IntoBytes, Immutable, KnownLayout, Unaligned,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Debug,
+    Default,
+    Hash,
+    PartialOrd,
+    Ord,
+    TryFromBytes,
+    IntoBytes,
+    Immutable,
+    KnownLayout,
+    Unaligned,
 )]
 #[repr(u8)]
 #[allow(missing_docs)] // the RFC's names are their own documentation
@@ -71,7 +84,10 @@ impl TcpState {
 
     /// RFC 9293 section 3.5.2, third group: both ends have agreed on sequence numbers.
     pub const fn is_synchronized(self) -> bool {
-        !matches!(self, TcpState::Closed | TcpState::Listen | TcpState::SynSent | TcpState::SynReceived)
+        !matches!(
+            self,
+            TcpState::Closed | TcpState::Listen | TcpState::SynSent | TcpState::SynReceived
+        )
     }
 }
 
@@ -105,7 +121,12 @@ impl Flags {
 impl std::fmt::Debug for Flags {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut first = true;
-        for (bit, name) in [(Self::SYN, "SYN"), (Self::FIN, "FIN"), (Self::RST, "RST"), (Self::ACK, "ACK")] {
+        for (bit, name) in [
+            (Self::SYN, "SYN"),
+            (Self::FIN, "FIN"),
+            (Self::RST, "RST"),
+            (Self::ACK, "ACK"),
+        ] {
             if self.has(bit) {
                 write!(f, "{}{name}", if first { "" } else { "," })?;
                 first = false;
@@ -150,7 +171,9 @@ impl Segment {
     /// SEG.LEN: text, SYN and FIN occupy sequence space.
     #[inline]
     pub fn seq_len(&self) -> u32 {
-        u32::from(self.len) + u32::from(self.flags.has(Flags::SYN)) + u32::from(self.flags.has(Flags::FIN))
+        u32::from(self.len)
+            + u32::from(self.flags.has(Flags::SYN))
+            + u32::from(self.flags.has(Flags::FIN))
     }
 
     /// The text.
@@ -423,7 +446,17 @@ impl Observed {
 /// One host's TCP for one 4-tuple: LISTEN, the RST that CLOSED answers with, TIME_WAIT and reopening included.
 pub trait Endpoint: Send + Sync + 'static {
     /// All of its state: a plain value identified by its bytes.
-    type Image: Copy + Eq + Send + Sync + std::fmt::Debug + IntoBytes + TryFromBytes + Immutable + KnownLayout + Unaligned + 'static;
+    type Image: Copy
+        + Eq
+        + Send
+        + Sync
+        + std::fmt::Debug
+        + IntoBytes
+        + TryFromBytes
+        + Immutable
+        + KnownLayout
+        + Unaligned
+        + 'static;
     /// Rules, choices, timer lengths in ticks.
     type Config: Clone + Send + Sync + 'static;
 

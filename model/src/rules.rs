@@ -224,7 +224,12 @@ pub enum Profile {
 
 impl Profile {
     /// All of them.
-    pub const ALL: [Profile; 4] = [Profile::Rfc9293, Profile::Hardened, Profile::Linux, Profile::Rfc793];
+    pub const ALL: [Profile; 4] = [
+        Profile::Rfc9293,
+        Profile::Hardened,
+        Profile::Linux,
+        Profile::Rfc793,
+    ];
 
     /// The name on the command line.
     pub const fn name(self) -> &'static str {
@@ -244,7 +249,10 @@ impl Profile {
             Profile::Linux => 'l',
             Profile::Rfc793 => '7',
         };
-        RULES.iter().filter(|r| r.profiles.contains(letter)).fold(RuleSet::EMPTY, |set, r| set.with(r.rule))
+        RULES
+            .iter()
+            .filter(|r| r.profiles.contains(letter))
+            .fold(RuleSet::EMPTY, |set, r| set.with(r.rule))
     }
 }
 
@@ -265,7 +273,13 @@ mod tests {
     fn hardened_has_every_rule_and_rfc793_lacks_the_later_ones() {
         assert_eq!(Profile::Hardened.rules(), RuleSet::all());
         let old = Profile::Rfc793.rules();
-        for r in [Rule::TimeWaitIgnoresRst, Rule::RstExact, Rule::SynChallenge, Rule::Paws, Rule::AckWindow] {
+        for r in [
+            Rule::TimeWaitIgnoresRst,
+            Rule::RstExact,
+            Rule::SynChallenge,
+            Rule::Paws,
+            Rule::AckWindow,
+        ] {
             assert!(!old.has(r), "{} is younger than RFC 793", r.id());
         }
         assert!(old.has(Rule::TimeWait));

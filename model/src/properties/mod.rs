@@ -90,8 +90,12 @@ impl Fault {
             Fault::Order => "a byte was read out of order, or twice, or one was lost",
             Fault::Twice => "two incarnations read the same peer incarnation",
             Fault::EarlyEnd => "the end of the stream was read before all that was written",
-            Fault::FalseClosed => "a user was told \"closed\", but the peer's TCP does not have the FIN",
-            Fault::FalseReset => "a user was told \"reset\", but the peer neither aborted, crashed, refused nor gave up",
+            Fault::FalseClosed => {
+                "a user was told \"closed\", but the peer's TCP does not have the FIN"
+            }
+            Fault::FalseReset => {
+                "a user was told \"reset\", but the peer neither aborted, crashed, refused nor gave up"
+            }
             Fault::FalseTimeout => "a user was told of a time-out with nothing outstanding",
             Fault::Transition => "a transition that the RFC does not have",
             Fault::FinAck => "something counts as acknowledged that was never sent",
@@ -143,7 +147,13 @@ pub const PROPERTIES: &[Property] = &[
     Property {
         id: "told-truthfully",
         says: "\"closed\" means that the peer's TCP accepted all and our FIN; \"reset\" and \"timed out\" have a cause, or our FIN is still unacknowledged; data thrown away is told (MUST-12)",
-        faults: bits(&[Fault::FalseClosed, Fault::FalseReset, Fault::FalseTimeout, Fault::SilentLoss, Fault::Untold]),
+        faults: bits(&[
+            Fault::FalseClosed,
+            Fault::FalseReset,
+            Fault::FalseTimeout,
+            Fault::SilentLoss,
+            Fault::Untold,
+        ]),
     },
     Property {
         id: "machine",
@@ -188,7 +198,10 @@ pub fn named(id: &str) -> Option<&'static Property> {
 
 /// The properties that some of `faults` violate.
 pub fn violated(faults: u32) -> impl Iterator<Item = &'static Property> {
-    PROPERTIES.iter().chain(SPECIAL).filter(move |p| p.faults & faults != 0)
+    PROPERTIES
+        .iter()
+        .chain(SPECIAL)
+        .filter(move |p| p.faults & faults != 0)
 }
 
 /// What went wrong, fault by fault.

@@ -29,15 +29,14 @@ pub const fn two_msl(msl: u8) -> u8 {
     2 * msl + 1
 }
 
-/// TIME_WAIT where nothing is reused: a timer may fire at any tick from its n-th on, so that one of a single tick does
-/// all that a longer one can, and more, in fewer states.
-pub const ANY_TIME_WAIT: u8 = 1;
-
 /// A host of one life.
 pub fn host(size: Size, base: u32, steps: &[Step]) -> HostPlan<Config> {
     HostPlan {
         tcp: tcp(size),
-        lives: vec![Script { steps: steps.to_vec(), timestamps: false }],
+        lives: vec![Script {
+            steps: steps.to_vec(),
+            timestamps: false,
+        }],
         reads: true,
         isn: IsnPolicy::Menu(MENU),
         aborts: false,
@@ -68,7 +67,10 @@ pub fn world(size: Size, a: &[Step], b: &[Step]) -> Plan<Spec> {
 impl HostPlan<Config> {
     /// Another life.
     pub fn then(&mut self, steps: &[Step]) {
-        self.lives.push(Script { steps: steps.to_vec(), timestamps: false });
+        self.lives.push(Script {
+            steps: steps.to_vec(),
+            timestamps: false,
+        });
     }
 
     /// Every life offers timestamps.
@@ -91,10 +93,21 @@ impl Plan<Spec> {
 
 /// Opens actively, writes and closes its side when established, reads to the end.
 pub fn client(bytes: u8, when: When) -> Vec<Step> {
-    vec![Step::Connect(when), Step::AwaitEstablished, Step::Send(bytes), Step::Shutdown, Step::AwaitEnd]
+    vec![
+        Step::Connect(when),
+        Step::AwaitEstablished,
+        Step::Send(bytes),
+        Step::Shutdown,
+        Step::AwaitEnd,
+    ]
 }
 
 /// Listens, answers when it has read to the end, closes.
 pub fn server(bytes: u8, when: When) -> Vec<Step> {
-    vec![Step::Listen(when), Step::AwaitEnd, Step::Send(bytes), Step::Close]
+    vec![
+        Step::Listen(when),
+        Step::AwaitEnd,
+        Step::Send(bytes),
+        Step::Close,
+    ]
 }

@@ -1,6 +1,6 @@
 //! One connection: every way of opening and closing it.
 
-use super::build::{ANY_TIME_WAIT, client, server, world};
+use super::build::{client, server, world};
 use super::{Expect, Scenario, Size};
 use crate::spec::choices::AckWhen;
 use crate::world::{Clocks, Goal, Step, When};
@@ -13,25 +13,43 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "the client half-closes first, data still flows the other way, then the server closes",
         expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::AllDelivered],
-        pinned: [0, 0],
+        pinned: [21_412, 201_584],
         special: 0,
         spares: 0,
-        build: |size| world(size, &client(size.bytes(), AT_ONCE), &server(size.bytes(), AT_ONCE)),
+        build: |size| {
+            world(
+                size,
+                &client(size.bytes(), AT_ONCE),
+                &server(size.bytes(), AT_ONCE),
+            )
+        },
     },
     Scenario {
         id: "close-passive-first",
         shows: "the side that listened closes first and goes through TIME_WAIT",
         expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::AllDelivered],
-        pinned: [0, 0],
+        pinned: [8_956, 72_836],
         special: 0,
         spares: 0,
         build: |size| {
             let n = size.bytes();
             world(
                 size,
-                &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Send(n), Step::AwaitEnd, Step::Close],
-                &[Step::Listen(AT_ONCE), Step::AwaitData(n), Step::Send(n), Step::Shutdown, Step::AwaitEnd],
+                &[
+                    Step::Connect(AT_ONCE),
+                    Step::AwaitEstablished,
+                    Step::Send(n),
+                    Step::AwaitEnd,
+                    Step::Close,
+                ],
+                &[
+                    Step::Listen(AT_ONCE),
+                    Step::AwaitData(n),
+                    Step::Send(n),
+                    Step::Shutdown,
+                    Step::AwaitEnd,
+                ],
             )
         },
     },
@@ -39,18 +57,32 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         id: "close-simultaneous",
         shows: "both sides write and close at any moment, also at once: CLOSING, and TIME_WAIT on both sides",
         expects: Expect::Verified,
-        goals: &[Goal::Finished, Goal::AllDelivered, Goal::BothClosing, Goal::BothTimeWait],
-        pinned: [0, 0],
+        goals: &[
+            Goal::Finished,
+            Goal::AllDelivered,
+            Goal::BothClosing,
+            Goal::BothTimeWait,
+        ],
+        pinned: [436_036, 5_014_487],
         special: 0,
         spares: 0,
         build: |size| {
             let n = size.bytes();
             world(
                 size,
-                &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Finish(n), Step::AwaitEnd],
-                &[Step::Listen(AT_ONCE), Step::AwaitEstablished, Step::Finish(n), Step::AwaitEnd],
+                &[
+                    Step::Connect(AT_ONCE),
+                    Step::AwaitEstablished,
+                    Step::Finish(n),
+                    Step::AwaitEnd,
+                ],
+                &[
+                    Step::Listen(AT_ONCE),
+                    Step::AwaitEstablished,
+                    Step::Finish(n),
+                    Step::AwaitEnd,
+                ],
             )
-            .both(|h| h.tcp.time_wait = ANY_TIME_WAIT)
         },
     },
     Scenario {
@@ -58,14 +90,19 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "both sides open actively at once; then one closes, and the other",
         expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::AllDelivered],
-        pinned: [0, 0],
+        pinned: [47_076, 379_843],
         special: 0,
         spares: 0,
         build: |size| {
             let n = size.bytes();
             world(
                 size,
-                &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Finish(n), Step::AwaitEnd],
+                &[
+                    Step::Connect(AT_ONCE),
+                    Step::AwaitEstablished,
+                    Step::Finish(n),
+                    Step::AwaitEnd,
+                ],
                 &[Step::Connect(AT_ONCE), Step::AwaitEnd, Step::Finish(n)],
             )
         },
@@ -75,7 +112,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "the side that opened actively closes before the handshake ends",
         expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::AllDelivered, Goal::ToldReset],
-        pinned: [0, 0],
+        pinned: [27_641, 207_286],
         special: 0,
         spares: 0,
         build: |size| {
@@ -90,13 +127,19 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "the side that listened closes in LISTEN or in SYN_RECEIVED, with nothing to send",
         expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::AllDelivered, Goal::ToldRefused],
-        pinned: [0, 0],
+        pinned: [24_610, 201_635],
         special: 0,
         spares: 0,
         build: |size| {
             world(
                 size,
-                &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Send(size.bytes()), Step::AwaitEnd, Step::Shutdown],
+                &[
+                    Step::Connect(AT_ONCE),
+                    Step::AwaitEstablished,
+                    Step::Send(size.bytes()),
+                    Step::AwaitEnd,
+                    Step::Shutdown,
+                ],
                 &[Step::Listen(AT_ONCE), Step::Shutdown, Step::AwaitEnd],
             )
         },
@@ -106,15 +149,21 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "the side that listened closes in SYN_RECEIVED with data pending: the FIN waits behind it",
         expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::AllDelivered],
-        pinned: [0, 0],
+        pinned: [93_236, 892_920],
         special: 0,
         spares: 0,
         build: |size| {
             let n = size.bytes();
             world(
                 size,
-                &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Send(n), Step::AwaitEnd, Step::Shutdown],
-                &[Step::Listen(AT_ONCE), Step::Send(n), Step::Shutdown, Step::AwaitEnd],
+                &[
+                    Step::Connect(AT_ONCE),
+                    Step::AwaitEstablished,
+                    Step::Send(n),
+                    Step::AwaitEnd,
+                    Step::Shutdown,
+                ],
+                &[Step::Listen(AT_ONCE), Step::Finish(n), Step::AwaitEnd],
             )
         },
     },
@@ -123,7 +172,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "data and FIN arrive out of order and are held until what stands in front of them has come",
         expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::AllDelivered],
-        pinned: [0, 0],
+        pinned: [44_742, 525_994],
         special: 0,
         spares: 0,
         build: |size| reordered(size, true),
@@ -133,7 +182,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "the same without a reassembly queue: what is out of order is dropped and sent again",
         expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::AllDelivered],
-        pinned: [0, 0],
+        pinned: [27_653, 324_924],
         special: 0,
         spares: 0,
         build: |size| reordered(size, false),
@@ -143,13 +192,19 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "a close behind a closed window: probes, then the data, then the FIN",
         expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::AllDelivered],
-        pinned: [0, 0],
+        pinned: [15_415, 121_072],
         special: 0,
         spares: 0,
         build: |size| {
             let mut plan = world(
                 size,
-                &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Send(2), Step::Shutdown, Step::AwaitEnd],
+                &[
+                    Step::Connect(AT_ONCE),
+                    Step::AwaitEstablished,
+                    Step::Send(2),
+                    Step::Shutdown,
+                    Step::AwaitEnd,
+                ],
                 &[Step::Listen(AT_ONCE), Step::ReceiveAll, Step::Close],
             )
             .both(|h| h.tcp.fixed_window = false);
@@ -163,14 +218,24 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "the side that was closed first has data behind a closed window: LAST_ACK only when its FIN goes out",
         expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::AllDelivered],
-        pinned: [0, 0],
+        pinned: [16_235, 121_025],
         special: 0,
         spares: 0,
         build: |size| {
             let mut plan = world(
                 size,
-                &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Shutdown, Step::ReceiveAll],
-                &[Step::Listen(AT_ONCE), Step::AwaitEnd, Step::Send(2), Step::Close],
+                &[
+                    Step::Connect(AT_ONCE),
+                    Step::AwaitEstablished,
+                    Step::Shutdown,
+                    Step::ReceiveAll,
+                ],
+                &[
+                    Step::Listen(AT_ONCE),
+                    Step::AwaitEnd,
+                    Step::Send(2),
+                    Step::Close,
+                ],
             )
             .both(|h| h.tcp.fixed_window = false);
             plan.hosts[0].reads = false;
@@ -183,14 +248,24 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "both close, one behind a closed window: CLOSING still sends its data, then its FIN",
         expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::AllDelivered],
-        pinned: [0, 0],
+        pinned: [144_091, 1_071_738],
         special: 0,
         spares: 0,
         build: |size| {
             let mut plan = world(
                 size,
-                &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Finish(1), Step::AwaitEnd],
-                &[Step::Listen(AT_ONCE), Step::AwaitEstablished, Step::Shutdown, Step::ReceiveAll],
+                &[
+                    Step::Connect(AT_ONCE),
+                    Step::AwaitEstablished,
+                    Step::Finish(1),
+                    Step::AwaitEnd,
+                ],
+                &[
+                    Step::Listen(AT_ONCE),
+                    Step::AwaitEstablished,
+                    Step::Shutdown,
+                    Step::ReceiveAll,
+                ],
             )
             .both(|h| h.tcp.fixed_window = false);
             plan.hosts[1].reads = false;
@@ -203,14 +278,20 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "a side that listens opens actively instead",
         expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::AllDelivered],
-        pinned: [0, 0],
+        pinned: [7_495, 57_219],
         special: 0,
         spares: 0,
         build: |size| {
             let n = size.bytes();
             world(
                 size,
-                &[Step::Listen(AT_ONCE), Step::Activate, Step::AwaitEstablished, Step::Finish(n), Step::AwaitEnd],
+                &[
+                    Step::Listen(AT_ONCE),
+                    Step::Activate,
+                    Step::AwaitEstablished,
+                    Step::Finish(n),
+                    Step::AwaitEnd,
+                ],
                 &[Step::Listen(AT_ONCE), Step::AwaitEnd, Step::Finish(n)],
             )
         },
@@ -220,13 +301,19 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "a close with unread data sends a RST, and the peer is told",
         expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::ToldReset],
-        pinned: [0, 0],
+        pinned: [24_788, 132_596],
         special: 0,
         spares: 0,
         build: |size| {
             let mut plan = world(
                 size,
-                &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Send(size.bytes()), Step::Shutdown, Step::AwaitEnd],
+                &[
+                    Step::Connect(AT_ONCE),
+                    Step::AwaitEstablished,
+                    Step::Send(size.bytes()),
+                    Step::Shutdown,
+                    Step::AwaitEnd,
+                ],
                 &[Step::Listen(AT_ONCE), Step::AwaitEstablished, Step::Close],
             );
             plan.hosts[1].reads = false;
@@ -240,14 +327,24 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "data that arrives after a full close is answered with a RST, and its sender is told",
         expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::ToldReset],
-        pinned: [0, 0],
+        pinned: [9_316, 70_945],
         special: 0,
         spares: 0,
         build: |size| {
             world(
                 size,
-                &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Send(size.bytes()), Step::Close],
-                &[Step::Listen(AT_ONCE), Step::AwaitEnd, Step::Send(size.bytes()), Step::Close],
+                &[
+                    Step::Connect(AT_ONCE),
+                    Step::AwaitEstablished,
+                    Step::Send(size.bytes()),
+                    Step::Close,
+                ],
+                &[
+                    Step::Listen(AT_ONCE),
+                    Step::AwaitEnd,
+                    Step::Send(size.bytes()),
+                    Step::Close,
+                ],
             )
         },
     },
@@ -256,12 +353,16 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "acknowledgments that wait for the timer or for something to ride on",
         expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::AllDelivered],
-        pinned: [0, 0],
+        pinned: [23_141, 213_770],
         special: 0,
         spares: 0,
         build: |size| {
-            world(size, &client(size.bytes(), AT_ONCE), &server(size.bytes(), AT_ONCE))
-                .both(|h| h.tcp.choices.ack = AckWhen::Delayed)
+            world(
+                size,
+                &client(size.bytes(), AT_ONCE),
+                &server(size.bytes(), AT_ONCE),
+            )
+            .both(|h| h.tcp.choices.ack = AckWhen::Delayed)
         },
     },
     Scenario {
@@ -269,11 +370,15 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "the hosts' clocks tick in turn, either first, rather than together",
         expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::AllDelivered],
-        pinned: [0, 0],
+        pinned: [42_824, 403_168],
         special: 0,
         spares: 0,
         build: |size| {
-            let mut plan = world(size, &client(size.bytes(), AT_ONCE), &server(size.bytes(), AT_ONCE));
+            let mut plan = world(
+                size,
+                &client(size.bytes(), AT_ONCE),
+                &server(size.bytes(), AT_ONCE),
+            );
             plan.clocks = Clocks::InTurn;
             plan
         },
@@ -283,11 +388,24 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "keep-alives probe an idle connection, and stop when it closes",
         expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::AllDelivered],
-        pinned: [0, 0],
+        pinned: [19_773, 205_399],
         special: 0,
         spares: 0,
         build: |size| {
-            let mut plan = world(size, &client(size.bytes(), AT_ONCE), &server(size.bytes(), AT_ONCE));
+            let mut plan = world(
+                size,
+                &[
+                    Step::Connect(AT_ONCE),
+                    Step::AwaitEstablished,
+                    Step::Finish(size.bytes()),
+                    Step::AwaitEnd,
+                ],
+                &[
+                    Step::Listen(AT_ONCE),
+                    Step::AwaitEnd,
+                    Step::Finish(size.bytes()),
+                ],
+            );
             plan.hosts[0].tcp.keep_alive = Some(1);
             plan
         },
@@ -298,8 +416,19 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 fn reordered(size: Size, held: bool) -> crate::world::Plan<crate::spec::Spec> {
     world(
         size,
-        &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Send(2), Step::Shutdown, Step::AwaitEnd],
-        &[Step::Listen(AT_ONCE), Step::AwaitEnd, Step::Send(1), Step::Close],
+        &[
+            Step::Connect(AT_ONCE),
+            Step::AwaitEstablished,
+            Step::Send(2),
+            Step::Shutdown,
+            Step::AwaitEnd,
+        ],
+        &[
+            Step::Listen(AT_ONCE),
+            Step::AwaitEnd,
+            Step::Send(1),
+            Step::Close,
+        ],
     )
     .both(|h| {
         h.tcp.choices.mss = 1;

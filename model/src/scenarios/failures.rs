@@ -15,7 +15,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "the user who opened actively aborts at any moment, in any state",
         expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::AllDelivered, Goal::ToldReset],
-        pinned: [0, 0],
+        pinned: [105_954, 917_199],
         special: 0,
         spares: 0,
         build: |size| {
@@ -29,11 +29,15 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "the user who listened aborts at any moment, in any state",
         expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::AllDelivered, Goal::ToldReset],
-        pinned: [0, 0],
+        pinned: [50_374, 482_879],
         special: 0,
         spares: 0,
         build: |size| {
-            let mut plan = world(size, &client(size.bytes(), AT_ONCE), &server(size.bytes(), AT_ONCE));
+            let mut plan = world(
+                size,
+                &client(size.bytes(), AT_ONCE),
+                &server(size.bytes(), AT_ONCE),
+            );
             plan.hosts[1].aborts = true;
             plan
         },
@@ -43,7 +47,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "the client aborts and opens again: the side that sent the RST lingers first",
         expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::SecondLifeReads],
-        pinned: [0, 0],
+        pinned: [73_154, 514_291],
         special: 0,
         spares: LATE_RESETS,
         build: aborting,
@@ -53,7 +57,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "the client crashes, keeps quiet for one MSL and opens again with any number",
         expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::SecondLifeReads, Goal::ToldReset],
-        pinned: [0, 0],
+        pinned: [275_477, 1_968_163],
         special: 0,
         spares: LATE_RESETS,
         build: crashing,
@@ -61,9 +65,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "crash-no-quiet",
         shows: "the same without quiet time",
-        expects: Expect::Violated("stream", "old segments of the life before the crash are still in the network"),
+        expects: Expect::Violated(
+            "stream",
+            "old segments of the life before the crash are still in the network",
+        ),
         goals: &[],
-        pinned: [0, 0],
+        pinned: [10, 10],
         special: 0,
         spares: LATE_RESETS,
         build: |size| {
@@ -77,7 +84,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "the client crashes and its new SYN meets the old connection: challenge ACK, RST, SYN again",
         expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::SecondLifeReads, Goal::ToldReset],
-        pinned: [0, 0],
+        pinned: [145_704, 1_060_279],
         special: 0,
         spares: LATE_RESETS,
         build: |size| {
@@ -93,13 +100,18 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "the peer vanishes at any moment: R2 ends what waits for an ACK, the orphan's timeout ends FIN_WAIT_2",
         expects: Expect::Verified,
         goals: &[Goal::ToldGaveUp],
-        pinned: [0, 0],
+        pinned: [11_763, 85_521],
         special: 0,
         spares: 0,
         build: |size| {
             let mut plan = world(
                 size,
-                &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Send(size.bytes()), Step::Close],
+                &[
+                    Step::Connect(AT_ONCE),
+                    Step::AwaitEstablished,
+                    Step::Send(size.bytes()),
+                    Step::Close,
+                ],
                 &[Step::Listen(AT_ONCE), Step::AwaitEnd, Step::Close],
             )
             .both(|h| {
@@ -115,13 +127,22 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         id: "user-timeout",
         shows: "the user timeout ends a connection, and both users are told the truth",
         expects: Expect::Verified,
-        goals: &[Goal::Finished, Goal::AllDelivered, Goal::ToldUserTimeout, Goal::ToldReset],
-        pinned: [0, 0],
+        goals: &[
+            Goal::Finished,
+            Goal::AllDelivered,
+            Goal::ToldUserTimeout,
+            Goal::ToldReset,
+        ],
+        pinned: [36_391, 370_039],
         special: 0,
         spares: 0,
         build: |size| {
-            world(size, &client(size.bytes(), AT_ONCE), &server(size.bytes(), AT_ONCE))
-                .both(|h| h.tcp.user_timeout = Some(1))
+            world(
+                size,
+                &client(size.bytes(), AT_ONCE),
+                &server(size.bytes(), AT_ONCE),
+            )
+            .both(|h| h.tcp.user_timeout = Some(1))
         },
     },
     Scenario {
@@ -129,7 +150,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "the user timeout when both close at once",
         expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::AllDelivered, Goal::ToldUserTimeout],
-        pinned: [0, 0],
+        pinned: [76_347, 722_397],
         special: 0,
         spares: 0,
         build: |size| both_finish(size).both(|h| h.tcp.user_timeout = Some(1)),
@@ -139,11 +160,20 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "nobody listens: the SYN is answered with a RST",
         expects: Expect::Verified,
         goals: &[Goal::ToldRefused],
-        pinned: [0, 0],
+        pinned: [7, 9],
         special: 0,
         spares: 0,
         build: |size| {
-            let mut plan = world(size, &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Send(size.bytes()), Step::Shutdown], &[]);
+            let mut plan = world(
+                size,
+                &[
+                    Step::Connect(AT_ONCE),
+                    Step::AwaitEstablished,
+                    Step::Send(size.bytes()),
+                    Step::Shutdown,
+                ],
+                &[],
+            );
             plan.hosts[0].isn = IsnPolicy::Above;
             plan
         },
@@ -154,8 +184,18 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 pub(super) fn both_finish(size: Size) -> Plan<Spec> {
     world(
         size,
-        &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Finish(size.bytes()), Step::AwaitEnd],
-        &[Step::Listen(AT_ONCE), Step::AwaitEstablished, Step::Shutdown, Step::AwaitEnd],
+        &[
+            Step::Connect(AT_ONCE),
+            Step::AwaitEstablished,
+            Step::Finish(size.bytes()),
+            Step::AwaitEnd,
+        ],
+        &[
+            Step::Listen(AT_ONCE),
+            Step::AwaitEstablished,
+            Step::Shutdown,
+            Step::AwaitEnd,
+        ],
     )
 }
 
@@ -164,10 +204,27 @@ pub(super) fn aborting(size: Size) -> Plan<Spec> {
     let n = size.bytes();
     let mut plan = world(
         size,
-        &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Send(n), Step::AwaitData(n), Step::Abort],
-        &[Step::Listen(AT_ONCE), Step::AwaitEstablished, Step::Send(n), Step::AwaitEnd, Step::Close],
+        &[
+            Step::Connect(AT_ONCE),
+            Step::AwaitEstablished,
+            Step::Send(n),
+            Step::AwaitData(n),
+            Step::Abort,
+        ],
+        &[
+            Step::Listen(AT_ONCE),
+            Step::AwaitEstablished,
+            Step::Send(n),
+            Step::AwaitEnd,
+            Step::Close,
+        ],
     );
-    plan.hosts[0].then(&[Step::Connect(When::PEER_LISTENS), Step::AwaitEstablished, Step::Finish(n), Step::AwaitEnd]);
+    plan.hosts[0].then(&[
+        Step::Connect(When::PEER_LISTENS),
+        Step::AwaitEstablished,
+        Step::Finish(n),
+        Step::AwaitEnd,
+    ]);
     plan.hosts[1].then(&[Step::Listen(AT_ONCE), Step::AwaitEnd, Step::Close]);
     plan.hosts[1].isn = IsnPolicy::Above;
     plan
@@ -178,10 +235,21 @@ pub(super) fn crashing(size: Size) -> Plan<Spec> {
     let n = size.bytes();
     let mut plan = world(
         size,
-        &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Send(n), Step::Shutdown, Step::AwaitEnd],
+        &[
+            Step::Connect(AT_ONCE),
+            Step::AwaitEstablished,
+            Step::Send(n),
+            Step::Shutdown,
+            Step::AwaitEnd,
+        ],
         &[Step::Listen(AT_ONCE), Step::AwaitEnd, Step::Close],
     );
-    plan.hosts[0].then(&[Step::Connect(When::PEER_LISTENS), Step::AwaitEstablished, Step::Finish(n), Step::AwaitEnd]);
+    plan.hosts[0].then(&[
+        Step::Connect(When::PEER_LISTENS),
+        Step::AwaitEstablished,
+        Step::Finish(n),
+        Step::AwaitEnd,
+    ]);
     plan.hosts[1].then(&[Step::Listen(When::DRAINED), Step::AwaitEnd, Step::Close]);
     plan.hosts[0].crashes = 1;
     plan.hosts[0].quiet = size.msl();

@@ -115,7 +115,14 @@ impl Plan<Spec> {
 
 /// Every scenario, in the order of a default run.
 pub fn all() -> impl Iterator<Item = &'static Scenario> {
-    [closing::SCENARIOS, failures::SCENARIOS, reuse::SCENARIOS, readings::SCENARIOS].into_iter().flatten()
+    [
+        closing::SCENARIOS,
+        failures::SCENARIOS,
+        reuse::SCENARIOS,
+        readings::SCENARIOS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The scenario of that name.

@@ -2,9 +2,9 @@
 //!
 //! Numbers are those of the README: each is checked here in one reading and in the rest of the run in the other.
 
+use super::build::{client, server, world};
 use super::failures::aborting;
 use super::reuse::{LATE_RESETS, reopening};
-use super::build::{client, server, world};
 use super::{Expect, Scenario};
 use crate::properties::Fault;
 use crate::rules::Rule;
@@ -17,14 +17,21 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "reading-1",
         shows: "RFC 9293 has a RST end TIME_WAIT; RFC 1337 F1 has it ignored (the other scenarios)",
-        expects: Expect::Violated("time-wait-lasts", "TIME_WAIT assassination: its own ACK of an old duplicate draws the RST"),
+        expects: Expect::Violated(
+            "time-wait-lasts",
+            "TIME_WAIT assassination: its own ACK of an old duplicate draws the RST",
+        ),
         goals: &[],
-        pinned: [0, 0],
+        pinned: [13, 13],
         special: Fault::Assassinated.bit(),
         spares: 0,
         build: |size| {
-            world(size, &client(size.bytes(), AT_ONCE), &server(size.bytes(), AT_ONCE))
-                .both(|h| h.tcp.rules = h.tcp.rules.without(Rule::TimeWaitIgnoresRst))
+            world(
+                size,
+                &client(size.bytes(), AT_ONCE),
+                &server(size.bytes(), AT_ONCE),
+            )
+            .both(|h| h.tcp.rules = h.tcp.rules.without(Rule::TimeWaitIgnoresRst))
         },
     },
     Scenario {
@@ -32,37 +39,56 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "step five as written: any acceptable ACK restarts 2 MSL, also that of the other TIME_WAIT (safe; whether it ends is another question)",
         expects: Expect::Verified,
         goals: &[Goal::BothTimeWait, Goal::AllDelivered],
-        pinned: [0, 0],
+        pinned: [6_583, 39_860],
         special: 0,
         spares: 0,
         build: |size| {
             let steps = [Step::AwaitEstablished, Step::Shutdown, Step::AwaitEnd];
             let with = |open| [&[open][..], &steps].concat();
-            world(size, &with(Step::Connect(AT_ONCE)), &with(Step::Listen(AT_ONCE)))
-                .both(|h| h.tcp.choices.restart = Restart::AsWritten)
+            world(
+                size,
+                &with(Step::Connect(AT_ONCE)),
+                &with(Step::Listen(AT_ONCE)),
+            )
+            .both(|h| h.tcp.choices.restart = Restart::AsWritten)
         },
     },
     Scenario {
         id: "reading-3",
         shows: "3.10.5 has ABORT enter CLOSED; 3.5.2 has the issuer of a RST linger (the other scenarios)",
-        expects: Expect::Violated("stream", "segments of the aborted connection are accepted by the next"),
+        expects: Expect::Violated(
+            "stream",
+            "segments of the aborted connection are accepted by the next",
+        ),
         goals: &[],
-        pinned: [0, 0],
+        pinned: [16, 16],
         special: 0,
         spares: LATE_RESETS,
-        build: |size| aborting(size).both(|h| h.tcp.rules = h.tcp.rules.without(Rule::AbortLingers)),
+        build: |size| {
+            aborting(size).both(|h| h.tcp.rules = h.tcp.rules.without(Rule::AbortLingers))
+        },
     },
     Scenario {
         id: "reading-3-single",
         shows: "the same reading without reuse: ABORT enters CLOSED from every state",
         expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::ToldReset],
-        pinned: [0, 0],
+        pinned: [31_256, 196_267],
         special: 0,
         spares: 0,
         build: |size| {
-            let a = [Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Shutdown, Step::AwaitEnd];
-            let b = [Step::Listen(AT_ONCE), Step::AwaitEstablished, Step::Shutdown, Step::AwaitEnd];
+            let a = [
+                Step::Connect(AT_ONCE),
+                Step::AwaitEstablished,
+                Step::Shutdown,
+                Step::AwaitEnd,
+            ];
+            let b = [
+                Step::Listen(AT_ONCE),
+                Step::AwaitEstablished,
+                Step::Shutdown,
+                Step::AwaitEnd,
+            ];
             world(size, &a, &b).both(|h| {
                 h.tcp.rules = h.tcp.rules.without(Rule::AbortLingers);
                 h.aborts = true;
@@ -74,25 +100,36 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "SYN_RECEIVED's own check of the ACK comes before RFC 5961's, so that an unacceptable ACK draws a RST",
         expects: Expect::Verified,
         goals: &[Goal::AllDelivered],
-        pinned: [0, 0],
+        pinned: [21_412, 201_584],
         special: 0,
         spares: 0,
         build: |size| {
-            world(size, &client(size.bytes(), AT_ONCE), &server(size.bytes(), AT_ONCE))
-                .both(|h| h.tcp.choices.ack_check_first = false)
+            world(
+                size,
+                &client(size.bytes(), AT_ONCE),
+                &server(size.bytes(), AT_ONCE),
+            )
+            .both(|h| h.tcp.choices.ack_check_first = false)
         },
     },
     Scenario {
         id: "reading-5",
         shows: "3.10.7.4 tells the user nothing of a RST in CLOSING or LAST_ACK; 3.5.3 and MUST-12 do (the other scenarios)",
-        expects: Expect::Violated("told-truthfully", "the connection is gone and its user never hears of it"),
+        expects: Expect::Violated(
+            "told-truthfully",
+            "the connection is gone and its user never hears of it",
+        ),
         goals: &[],
-        pinned: [0, 0],
+        pinned: [16, 18],
         special: 0,
         spares: 0,
         build: |size| {
-            world(size, &client(size.bytes(), AT_ONCE), &server(size.bytes(), AT_ONCE))
-                .both(|h| h.tcp.choices.rst_tells_when_closing = false)
+            world(
+                size,
+                &client(size.bytes(), AT_ONCE),
+                &server(size.bytes(), AT_ONCE),
+            )
+            .both(|h| h.tcp.choices.rst_tells_when_closing = false)
         },
     },
     Scenario {
@@ -100,7 +137,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "RFC 6191 has a SYN that does not reopen TIME_WAIT dropped silently; RFC 9293 has it answered (the other scenarios)",
         expects: Expect::Verified,
         goals: &[Goal::AllDelivered, Goal::SecondLifeReads],
-        pinned: [0, 0],
+        pinned: [32_667, 310_003],
         special: Fault::Assassinated.bit(),
         spares: 0,
         build: |size| reopening(size).both(|h| h.tcp.choices.old_syn = OldSyn::Drop),
@@ -110,13 +147,18 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "SYN_SENT compares a RST with RCV.NXT, which is still zero (errata 8167)",
         expects: Expect::Verified,
         goals: &[Goal::AllDelivered, Goal::ToldRefused],
-        pinned: [0, 0],
+        pinned: [64_160, 580_538],
         special: 0,
         spares: 0,
         build: |size| {
             world(
                 size,
-                &[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Finish(size.bytes()), Step::AwaitEnd],
+                &[
+                    Step::Connect(AT_ONCE),
+                    Step::AwaitEstablished,
+                    Step::Finish(size.bytes()),
+                    Step::AwaitEnd,
+                ],
                 &[Step::Listen(AT_ONCE), Step::Shutdown, Step::AwaitEnd],
             )
             .both(|h| h.tcp.choices.syn_sent_rst = SynSentRst::ExactZero)
@@ -127,14 +169,30 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "RFC 793 has a SYN in the window reset the connection; RFC 5961 has it challenged (the other scenarios)",
         expects: Expect::Verified,
         goals: &[Goal::ToldReset, Goal::SecondLifeReads],
-        pinned: [0, 0],
+        pinned: [262_478, 1_915_939],
         special: 0,
         spares: LATE_RESETS,
         build: |size| {
-            let a = [Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Shutdown, Step::AwaitEnd];
-            let b = [Step::Listen(AT_ONCE), Step::AwaitEstablished, Step::Shutdown, Step::AwaitEnd];
-            let mut plan = world(size, &a, &b).both(|h| h.tcp.rules = h.tcp.rules.without(Rule::SynChallenge));
-            plan.hosts[0].then(&[Step::Connect(AT_ONCE), Step::AwaitEstablished, Step::Finish(1), Step::AwaitEnd]);
+            let a = [
+                Step::Connect(AT_ONCE),
+                Step::AwaitEstablished,
+                Step::Shutdown,
+                Step::AwaitEnd,
+            ];
+            let b = [
+                Step::Listen(AT_ONCE),
+                Step::AwaitEstablished,
+                Step::Shutdown,
+                Step::AwaitEnd,
+            ];
+            let mut plan =
+                world(size, &a, &b).both(|h| h.tcp.rules = h.tcp.rules.without(Rule::SynChallenge));
+            plan.hosts[0].then(&[
+                Step::Connect(AT_ONCE),
+                Step::AwaitEstablished,
+                Step::Finish(1),
+                Step::AwaitEnd,
+            ]);
             plan.hosts[1].then(&[Step::Listen(AT_ONCE), Step::AwaitEnd, Step::Close]);
             plan.hosts[0].crashes = 1;
             plan.hosts[0].quiet = size.msl();

@@ -109,7 +109,10 @@ impl Covered {
     /// The states reached.
     pub fn state_names(&self) -> impl Iterator<Item = &'static str> {
         let states = self.states;
-        TcpState::ALL.into_iter().filter(move |s| states & 1 << *s as u8 != 0).map(TcpState::name)
+        TcpState::ALL
+            .into_iter()
+            .filter(move |s| states & 1 << *s as u8 != 0)
+            .map(TcpState::name)
     }
 
     /// How many transitions of the table were taken.

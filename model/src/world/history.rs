@@ -7,7 +7,17 @@ use crate::properties::Fault;
 
 /// One life of one host, as its user saw it.
 #[derive(
-    Clone, Copy, PartialEq, Eq, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Debug,
+    Default,
+    FromBytes,
+    IntoBytes,
+    Immutable,
+    KnownLayout,
+    Unaligned,
 )]
 #[repr(C)]
 pub struct Life {
@@ -82,7 +92,17 @@ impl Life {
 
 /// All lives of both hosts.
 #[derive(
-    Clone, Copy, PartialEq, Eq, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Debug,
+    Default,
+    FromBytes,
+    IntoBytes,
+    Immutable,
+    KnownLayout,
+    Unaligned,
 )]
 #[repr(C)]
 pub struct History {
@@ -108,7 +128,8 @@ impl History {
             Some(p) if p != of => Fault::Mixed.bit(),
             Some(_) => 0,
             None => {
-                let taken = (0..MAX_LIVES as u8).any(|l| l != life && self.life(host, l).pair() == Some(of));
+                let taken = (0..MAX_LIVES as u8)
+                    .any(|l| l != life && self.life(host, l).pair() == Some(of));
                 self.life_mut(host, life).told |= of + 1;
                 if taken { Fault::Twice.bit() } else { 0 }
             }
@@ -131,17 +152,24 @@ impl History {
     /// `host` reads the end of the stream of the peer's life `of`; `None` when no FIN has been accepted at all.
     pub(crate) fn read_the_end(&mut self, host: usize, life: u8, of: Option<u8>) -> u32 {
         self.life_mut(host, life).streams |= 0x40;
-        let Some(of) = of else { return Fault::EarlyEnd.bit() };
+        let Some(of) = of else {
+            return Fault::EarlyEnd.bit();
+        };
         let faults = self.pair_with(host, life, of);
         let all = self.life(host, life).read() == self.life(1 - host, of).written();
-        if all { faults } else { faults | Fault::EarlyEnd.bit() }
+        if all {
+            faults
+        } else {
+            faults | Fault::EarlyEnd.bit()
+        }
     }
 
     /// Whether a life of the peer's that may belong to this one ended by its own doing.
     pub(crate) fn peer_is_cause(&self, host: usize, life: u8) -> bool {
         let of = self.life(host, life).pair();
         (0..MAX_LIVES as u8).any(|p| {
-            let elsewhere = (0..MAX_LIVES as u8).any(|l| l != life && self.life(host, l).pair() == Some(p));
+            let elsewhere =
+                (0..MAX_LIVES as u8).any(|l| l != life && self.life(host, l).pair() == Some(p));
             self.life(1 - host, p).is_cause() && of.map_or(!elsewhere, |of| of == p)
         })
     }
@@ -161,9 +189,19 @@ mod tests {
     #[test]
     fn a_stream_read_in_order_to_its_end_is_fine() {
         let mut h = two_lives_written();
-        assert_eq!(h.read_byte(0, 0, 0, 0) | h.read_byte(0, 0, 0, 1) | h.read_the_end(0, 0, Some(0)), 0);
+        assert_eq!(
+            h.read_byte(0, 0, 0, 0) | h.read_byte(0, 0, 0, 1) | h.read_the_end(0, 0, Some(0)),
+            0
+        );
         assert_eq!(h.read_byte(0, 1, 1, 0) | h.read_the_end(0, 1, Some(1)), 0);
-        assert_eq!((h.life(0, 1).pair(), h.life(0, 1).read(), h.life(0, 1).read_end()), (Some(1), 1, true));
+        assert_eq!(
+            (
+                h.life(0, 1).pair(),
+                h.life(0, 1).read(),
+                h.life(0, 1).read_end()
+            ),
+            (Some(1), 1, true)
+        );
     }
 
     #[test]
@@ -182,7 +220,10 @@ mod tests {
         let mut h = two_lives_written();
         assert_eq!(h.read_byte(0, 0, 0, 0), 0);
         assert_eq!(h.read_byte(0, 1, 0, 0), Fault::Twice.bit());
-        assert_eq!(History::default().read_the_end(0, 0, None), Fault::EarlyEnd.bit());
+        assert_eq!(
+            History::default().read_the_end(0, 0, None),
+            Fault::EarlyEnd.bit()
+        );
     }
 
     #[test]

@@ -39,7 +39,10 @@ impl Judged<'_> {
         let b = self.before;
         let mut faults = 0;
         if s.is(Flags::RST) {
-            faults |= when(Fault::RstAnswered, self.out.segments.iter().any(|o| o.is(Flags::RST)));
+            faults |= when(
+                Fault::RstAnswered,
+                self.out.segments.iter().any(|o| o.is(Flags::RST)),
+            );
             return faults;
         }
         let plain = !s.is(Flags::SYN) && s.is(Flags::ACK);
@@ -49,12 +52,24 @@ impl Judged<'_> {
             (None, _) => true,
         };
         let repeats_fin = s.is(Flags::FIN) && b.fin_received && s.seq + s.seq_len() == b.rcv_nxt;
-        if plain && in_time && repeats_fin && b.state.is_synchronized() && self.after.state != TcpState::Closed {
-            let answered = self.out.segments.iter().any(|o| o.is(Flags::ACK) && o.ack == b.rcv_nxt);
+        if plain
+            && in_time
+            && repeats_fin
+            && b.state.is_synchronized()
+            && self.after.state != TcpState::Closed
+        {
+            let answered = self
+                .out
+                .segments
+                .iter()
+                .any(|o| o.is(Flags::ACK) && o.ack == b.rcv_nxt);
             faults |= when(Fault::FinUnanswered, !answered);
         }
         // Text or FIN at RCV.NXT, everything else in order: it must be taken.
-        let receiving = matches!(b.state, TcpState::Established | TcpState::FinWait1 | TcpState::FinWait2);
+        let receiving = matches!(
+            b.state,
+            TcpState::Established | TcpState::FinWait1 | TcpState::FinWait2
+        );
         let at_edge = s.seq.at_or_before(b.rcv_nxt) && b.rcv_nxt.before(s.seq + s.seq_len());
         let acks = b.snd_una.at_or_before(s.ack) && s.ack.at_or_before(b.snd_nxt);
         if plain && in_time && receiving && at_edge && acks && b.rcv_wnd > 0 && !self.out.broken {
@@ -67,40 +82,76 @@ impl Judged<'_> {
     /// What holds of a step that changed the endpoint.
     pub(super) fn machine(&self) -> u32 {
         let (b, a) = (self.before, self.after);
-        let same_life = !self.out.isn_used && a.state != TcpState::Closed && a.state != TcpState::Listen;
-        let goes_back = b.lingering && a.state == TcpState::TimeWait && b.state == TcpState::SynReceived;
+        let same_life =
+            !self.out.isn_used && a.state != TcpState::Closed && a.state != TcpState::Listen;
+        let goes_back =
+            b.lingering && a.state == TcpState::TimeWait && b.state == TcpState::SynReceived;
         let mut faults = 0;
-        faults |= when(Fault::Transition, self.out.broken || (a.state != b.state && !is_joined(b.state, a.state)));
-        faults |= when(Fault::FinAck, same_life && !goes_back && b.snd_nxt.before(a.snd_una) && b.state != TcpState::Closed);
+        faults |= when(
+            Fault::Transition,
+            self.out.broken || (a.state != b.state && !is_joined(b.state, a.state)),
+        );
+        faults |= when(
+            Fault::FinAck,
+            same_life && !goes_back && b.snd_nxt.before(a.snd_una) && b.state != TcpState::Closed,
+        );
         let after_fin = matches!(a.state, TcpState::FinWait2 | TcpState::TimeWait);
-        faults |= when(Fault::FinAck, after_fin && !a.lingering && !a.fin_is_acknowledged());
+        faults |= when(
+            Fault::FinAck,
+            after_fin && !a.lingering && !a.fin_is_acknowledged(),
+        );
         if b.state == TcpState::LastAck && self.out.told.contains(&Indication::Closed) {
-            let acks_fin = self.arrived.is_some_and(|(s, _)| s.is(Flags::ACK) && s.ack == b.snd_nxt) && b.fin_sent;
+            let acks_fin = self
+                .arrived
+                .is_some_and(|(s, _)| s.is(Flags::ACK) && s.ack == b.snd_nxt)
+                && b.fin_sent;
             faults |= when(Fault::FinAck, !acks_fin);
         }
         if b.fin_sent && same_life {
-            let new = self.out.segments.iter().any(|s| !s.is(Flags::RST) && b.snd_nxt.before(s.seq + s.seq_len()));
+            let new = self
+                .out
+                .segments
+                .iter()
+                .any(|s| !s.is(Flags::RST) && b.snd_nxt.before(s.seq + s.seq_len()));
             faults |= when(Fault::AfterFin, new);
         }
-        let reset = self.arrived.is_some_and(|(s, _)| s.is(Flags::RST)) && a.state == TcpState::Closed;
+        let reset =
+            self.arrived.is_some_and(|(s, _)| s.is(Flags::RST)) && a.state == TcpState::Closed;
         let owed = b.state.is_synchronized() && b.state != TcpState::TimeWait;
         faults |= when(Fault::Untold, reset && owed && self.out.told.is_empty());
         faults |= self.timers();
-        faults |= when(Fault::CloseForgotten, self.user_closed && is_open(a.state) && !a.close_called && !a.lingering);
-        faults |= when(Fault::CloseForgotten, a.close_called && a.state == TcpState::Established);
-        faults |= when(Fault::StrayListen, a.state == TcpState::Listen && !self.user_listens);
+        faults |= when(
+            Fault::CloseForgotten,
+            self.user_closed && is_open(a.state) && !a.close_called && !a.lingering,
+        );
+        faults |= when(
+            Fault::CloseForgotten,
+            a.close_called && a.state == TcpState::Established,
+        );
+        faults |= when(
+            Fault::StrayListen,
+            a.state == TcpState::Listen && !self.user_listens,
+        );
         let by_timer = self.arrived.is_none();
         let ended = b.state == TcpState::TimeWait && !b.lingering && a.state == TcpState::Closed;
         // A reopening that ends neither in a connection nor back in TIME_WAIT ends it as well.
-        let lost = b.state == TcpState::SynReceived && b.lingering && matches!(a.state, TcpState::Closed | TcpState::Listen);
-        faults |= when(Fault::Assassinated, (ended || lost) && !by_timer && !self.by_user);
+        let lost = b.state == TcpState::SynReceived
+            && b.lingering
+            && matches!(a.state, TcpState::Closed | TcpState::Listen);
+        faults |= when(
+            Fault::Assassinated,
+            (ended || lost) && !by_timer && !self.by_user,
+        );
         // A FIN_WAIT_2, TIME_WAIT or CLOSED reached with received data that no user will read, and no RST.
         let thrown_away = b.readable > 0 && a.orphan && a.readable == 0;
         let reset_sent = self.out.segments.iter().any(|s| s.is(Flags::RST));
         faults |= when(Fault::SilentLoss, thrown_away && !reset_sent);
         if let Some((s, _)) = self.arrived {
-            let swallowed = b.orphan && same_life && s.len > 0 && b.rcv_nxt.before(a.rcv_nxt) && !reset_sent;
-            let only_fin = a.fin_received && a.rcv_nxt == b.rcv_nxt + 1 && s.seq + u32::from(s.len) == b.rcv_nxt;
+            let swallowed =
+                b.orphan && same_life && s.len > 0 && b.rcv_nxt.before(a.rcv_nxt) && !reset_sent;
+            let only_fin = a.fin_received
+                && a.rcv_nxt == b.rcv_nxt + 1
+                && s.seq + u32::from(s.len) == b.rcv_nxt;
             faults |= when(Fault::SilentLoss, swallowed && !only_fin);
         }
         faults
@@ -113,13 +164,16 @@ impl Judged<'_> {
         let sends = running.has(Timer::Retransmit) || running.has(Timer::Persist);
         let silent = match a.state {
             TcpState::FinWait1 | TcpState::Closing | TcpState::LastAck => !sends,
-            TcpState::Established | TcpState::CloseWait => (a.unsent > 0 || a.snd_una != a.snd_nxt) && !sends,
+            TcpState::Established | TcpState::CloseWait => {
+                (a.unsent > 0 || a.snd_una != a.snd_nxt) && !sends
+            }
             TcpState::TimeWait => !running.has(Timer::TimeWait),
             TcpState::FinWait2 => a.orphan && self.orphan_timer && !running.has(Timer::FinWait2),
             TcpState::SynSent | TcpState::SynReceived => !sends,
             TcpState::Closed | TcpState::Listen => false,
         };
-        let strays = a.state == TcpState::TimeWait && running.0 & !(1 << Timer::TimeWait as u8) != 0;
+        let strays =
+            a.state == TcpState::TimeWait && running.0 & !(1 << Timer::TimeWait as u8) != 0;
         when(Fault::NoTimer, silent) | when(Fault::StrayTimer, strays)
     }
 
@@ -169,7 +223,11 @@ pub(super) fn read<I, const N: usize>(next: &mut State<I, N>, host: usize, out: 
 }
 
 /// The user of `host` has been told something.
-pub(super) fn told<I, const N: usize>(next: &mut State<I, N>, j: &Judged<'_>, out: &Effects) -> u32 {
+pub(super) fn told<I, const N: usize>(
+    next: &mut State<I, N>,
+    j: &Judged<'_>,
+    out: &Effects,
+) -> u32 {
     let (host, b) = (j.host, j.before);
     let life = next.apps[host].life;
     let mut faults = 0;
@@ -177,14 +235,18 @@ pub(super) fn told<I, const N: usize>(next: &mut State<I, N>, j: &Judged<'_>, ou
         let fin_pending = b.fin_sent && !b.fin_is_acknowledged();
         match i {
             Indication::Closed => {
-                faults |= when(Fault::FalseClosed, !next.seen.life(host, life).fin_accepted());
+                faults |= when(
+                    Fault::FalseClosed,
+                    !next.seen.life(host, life).fin_accepted(),
+                );
                 next.seen.life_mut(host, life).set_told_closed();
             }
             Indication::Reset | Indication::Refused => {
                 let refused = next.apps[host].refused != 0 && !b.state.is_synchronized();
                 // Half-open connections of a life before its own crash are found by resets.
                 let crashed = next.apps[host].crashes > 0;
-                let truthful = fin_pending || refused || crashed || next.seen.peer_is_cause(host, life);
+                let truthful =
+                    fin_pending || refused || crashed || next.seen.peer_is_cause(host, life);
                 faults |= when(Fault::FalseReset, !truthful);
                 next.seen.life_mut(host, life).set_told_error();
             }

@@ -58,7 +58,8 @@ impl Who {
     }
 
     fn key(self, f: InFlight) -> u64 {
-        let mixed = (self.0 ^ f.identity().wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xd6e8_feb8_6659_fd93);
+        let mixed = (self.0 ^ f.identity().wrapping_mul(0x9e37_79b9_7f4a_7c15))
+            .wrapping_mul(0xd6e8_feb8_6659_fd93);
         (mixed ^ mixed >> 32 ^ self.0.rotate_left(17)) | 1
     }
 
@@ -68,7 +69,13 @@ impl Who {
         let key = self.key(f);
         TABLE.with_borrow(|t| {
             let (tag, word) = t[key as usize >> 1 & (SLOTS - 1)];
-            (tag == key).then(|| if word == 0 { Quiet::Nothing } else { Quiet::Sends(InFlight::from_word(word)) })
+            (tag == key).then(|| {
+                if word == 0 {
+                    Quiet::Nothing
+                } else {
+                    Quiet::Sends(InFlight::from_word(word))
+                }
+            })
         })
     }
 

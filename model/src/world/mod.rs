@@ -43,11 +43,19 @@ impl<E: Endpoint, const N: usize> World<E, N> {
     /// A world to explore.
     pub fn new(plan: Plan<E>) -> Self {
         let bases = [plan.hosts[0].base, plan.hosts[1].base];
-        Self { plan, coverage: Arc::default(), bases, id: memo::world_id() }
+        Self {
+            plan,
+            coverage: Arc::default(),
+            bases,
+            id: memo::world_id(),
+        }
     }
 
     fn listening(&self, s: State<E::Image, N>, host: usize) -> State<E::Image, N> {
-        let first = self.plan.hosts[host].lives.first().and_then(|l| l.steps.first());
+        let first = self.plan.hosts[host]
+            .lives
+            .first()
+            .and_then(|l| l.steps.first());
         if !matches!(first, Some(Step::Listen(_))) {
             return s;
         }
@@ -62,7 +70,10 @@ impl<E: Endpoint, const N: usize> World<E, N> {
     /// The states to begin with: everything closed; with clocks in turn, either may tick first.
     pub fn initial_states(&self) -> Vec<State<E::Image, N>> {
         let begin = State {
-            ends: [E::boot(&self.plan.hosts[0].tcp), E::boot(&self.plan.hosts[1].tcp)],
+            ends: [
+                E::boot(&self.plan.hosts[0].tcp),
+                E::boot(&self.plan.hosts[1].tcp),
+            ],
             apps: [App::default(); 2],
             seen: history::History::default(),
             fault: [0; 4],
@@ -134,17 +145,30 @@ where
     }
 
     fn as_svg(&self, path: stateright::Path<Self::State, Action>) -> Option<String> {
-        Some(crate::report::svg::sequence(&crate::report::tell(self, &path.into_states())))
+        Some(crate::report::svg::sequence(&crate::report::tell(
+            self,
+            &path.into_states(),
+        )))
     }
 
     fn properties(&self) -> Vec<stateright::Property<Self>> {
-        vec![stateright::Property::always("safety", |w: &Self, s: &Self::State| s.faults() & w.plan.judged == 0)]
+        vec![stateright::Property::always(
+            "safety",
+            |w: &Self, s: &Self::State| s.faults() & w.plan.judged == 0,
+        )]
     }
 }
 
 impl<I, const N: usize> std::hash::Hash for State<I, N>
 where
-    I: Copy + Eq + Send + Sync + zerocopy::IntoBytes + zerocopy::Immutable + zerocopy::Unaligned + 'static,
+    I: Copy
+        + Eq
+        + Send
+        + Sync
+        + zerocopy::IntoBytes
+        + zerocopy::Immutable
+        + zerocopy::Unaligned
+        + 'static,
 {
     fn hash<H: std::hash::Hasher>(&self, h: &mut H) {
         h.write(crate::space::Plain::bytes(self));

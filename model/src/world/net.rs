@@ -29,13 +29,27 @@ impl Symbol {
 
     /// The symbol that a byte stands for.
     pub const fn of(byte: u8) -> Symbol {
-        Symbol { host: byte >> 7, life: byte >> 3 & 3, offset: byte & 7 }
+        Symbol {
+            host: byte >> 7,
+            life: byte >> 3 & 3,
+            offset: byte & 7,
+        }
     }
 }
 
 /// A segment in flight.
 #[derive(
-    Clone, Copy, PartialEq, Eq, Default, Hash, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Default,
+    Hash,
+    FromBytes,
+    IntoBytes,
+    Immutable,
+    KnownLayout,
+    Unaligned,
 )]
 #[repr(transparent)]
 pub struct InFlight(U64);
@@ -101,17 +115,31 @@ impl InFlight {
         let other = bases[usize::from(1 - (by.host & 1))];
         let relative = |n: Seq, base: Seq| -> Result<u64, Unfit> {
             let d = (n - base).wrapping_add(BIAS);
-            if d < 256 { Ok(u64::from(d)) } else { Err(Unfit::Range) }
+            if d < 256 {
+                Ok(u64::from(d))
+            } else {
+                Err(Unfit::Range)
+            }
         };
         // `<SEQ=0>` of a RST for a segment without an ACK is not a number of the sender's.
         let zero = s.flags == Flags::RST.with(Flags::ACK) && s.seq.raw() == 0;
         let seq = if zero { 0 } else { relative(s.seq, own)? };
-        let ack = if s.is(Flags::ACK) { relative(s.ack, other)? } else { 0 };
+        let ack = if s.is(Flags::ACK) {
+            relative(s.ack, other)?
+        } else {
+            0
+        };
         let in_stream = s.len > 0 || s.is(Flags::FIN);
         let (life, offset) = if in_stream {
             let offset = s.seq - (by.iss + 1);
             for (n, &b) in (0u32..).zip(s.data()) {
-                if b != (Symbol { host: by.host, life: by.life, offset: (offset + n) as u8 }).byte() {
+                if b != (Symbol {
+                    host: by.host,
+                    life: by.life,
+                    offset: (offset + n) as u8,
+                })
+                .byte()
+                {
                     return Err(Unfit::Text);
                 }
             }
@@ -156,15 +184,28 @@ impl InFlight {
         let mut text = [0; MAX_DATA];
         for n in 0..len.min(MAX_DATA as u8) {
             let offset = self.offset_field() as u8 + n;
-            text[usize::from(n)] = Symbol { host: from, life: self.life(), offset }.byte();
+            text[usize::from(n)] = Symbol {
+                host: from,
+                life: self.life(),
+                offset,
+            }
+            .byte();
         }
         let ts = (self.ts_field() == 1).then(|| Timestamps {
             val: NOW - self.val_field() as u32,
             ecr: 0,
         });
         Segment {
-            seq: if self.zero_field() == 1 { Seq::new(0) } else { own + self.seq_field() as u32 - BIAS },
-            ack: if flags.has(Flags::ACK) { other + self.ack_field() as u32 - BIAS } else { Seq::default() },
+            seq: if self.zero_field() == 1 {
+                Seq::new(0)
+            } else {
+                own + self.seq_field() as u32 - BIAS
+            },
+            ack: if flags.has(Flags::ACK) {
+                other + self.ack_field() as u32 - BIAS
+            } else {
+                Seq::default()
+            },
             flags,
             wnd: self.wnd_field() as u8,
             len,
@@ -232,7 +273,12 @@ impl InFlight {
 
 impl std::fmt::Debug for InFlight {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:?} ttl {}", self.unpack(&[Seq::new(0), Seq::new(0)]), self.ttl())
+        write!(
+            f,
+            "{:?} ttl {}",
+            self.unpack(&[Seq::new(0), Seq::new(0)]),
+            self.ttl()
+        )
     }
 }
 
@@ -300,13 +346,23 @@ mod tests {
     const BASES: [Seq; 2] = [Seq::new(u32::MAX - 1), Seq::new(7000)];
 
     fn by(host: u8, life: u8, iss: Seq) -> Sender {
-        Sender { host, life, iss, ttl: 2 }
+        Sender {
+            host,
+            life,
+            iss,
+            ttl: 2,
+        }
     }
 
     fn text(host: u8, life: u8, from: u8, len: u8) -> [u8; MAX_DATA] {
         let mut t = [0; MAX_DATA];
         for n in 0..len {
-            t[usize::from(n)] = Symbol { host, life, offset: from + n }.byte();
+            t[usize::from(n)] = Symbol {
+                host,
+                life,
+                offset: from + n,
+            }
+            .byte();
         }
         t
     }
@@ -320,30 +376,60 @@ mod tests {
             wnd: 4,
             len: 2,
             text: text(0, 1, 1, 2),
-            ts: Some(Timestamps { val: NOW - 3, ecr: 0 }),
+            ts: Some(Timestamps {
+                val: NOW - 3,
+                ecr: 0,
+            }),
         };
         let p = InFlight::pack(&s, by(0, 1, BASES[0]), &BASES).unwrap();
         assert_eq!(p.unpack(&BASES), s);
         assert_eq!((p.from(), p.life(), p.ttl()), (0, 1, 2));
-        let reset = Segment { ack: BASES[0] + 1, flags: Flags::RST.with(Flags::ACK), ..Segment::default() };
+        let reset = Segment {
+            ack: BASES[0] + 1,
+            flags: Flags::RST.with(Flags::ACK),
+            ..Segment::default()
+        };
         let p = InFlight::pack(&reset, by(1, 0, BASES[1]), &BASES).unwrap();
         assert_eq!(p.unpack(&BASES), reset);
     }
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        let far = Segment { seq: BASES[0] + 1000, flags: Flags::RST, ..Segment::default() };
-        assert_eq!(InFlight::pack(&far, by(0, 0, BASES[0]), &BASES), Err(Unfit::Range));
+        let far = Segment {
+            seq: BASES[0] + 1000,
+            flags: Flags::RST,
+            ..Segment::default()
+        };
+        assert_eq!(
+            InFlight::pack(&far, by(0, 0, BASES[0]), &BASES),
+            Err(Unfit::Range)
+        );
         // Text of another life, or at the wrong place in the stream.
-        let s = Segment { seq: BASES[0] + 1, flags: Flags::ACK, len: 1, text: text(0, 0, 0, 1), ..Segment::default() };
+        let s = Segment {
+            seq: BASES[0] + 1,
+            flags: Flags::ACK,
+            len: 1,
+            text: text(0, 0, 0, 1),
+            ..Segment::default()
+        };
         assert!(InFlight::pack(&s, by(0, 0, BASES[0]), &BASES).is_ok());
-        assert_eq!(InFlight::pack(&s, by(0, 1, BASES[0]), &BASES), Err(Unfit::Text));
-        assert_eq!(InFlight::pack(&s, by(0, 0, BASES[0] - 1), &BASES), Err(Unfit::Text));
+        assert_eq!(
+            InFlight::pack(&s, by(0, 1, BASES[0]), &BASES),
+            Err(Unfit::Text)
+        );
+        assert_eq!(
+            InFlight::pack(&s, by(0, 0, BASES[0] - 1), &BASES),
+            Err(Unfit::Text)
+        );
     }
 
     #[test]
     fn a_lifetime_of_two_ticks_is_deliverable_until_the_third() {
-        let s = Segment { seq: BASES[0], flags: Flags::SYN, ..Segment::default() };
+        let s = Segment {
+            seq: BASES[0],
+            flags: Flags::SYN,
+            ..Segment::default()
+        };
         let p = InFlight::pack(&s, by(0, 0, BASES[0]), &BASES).unwrap();
         let mut net = [InFlight::NONE; 4];
         let mut live = 0;
@@ -364,9 +450,16 @@ mod tests {
         let mut net = [InFlight::NONE; 2];
         let mut live = 0;
         for n in 0..3 {
-            let s = Segment { seq: BASES[0] + n, flags: Flags::RST, ..Segment::default() };
+            let s = Segment {
+                seq: BASES[0] + n,
+                flags: Flags::RST,
+                ..Segment::default()
+            };
             let p = InFlight::pack(&s, by(0, 0, BASES[0]), &BASES).unwrap();
-            assert_eq!(add(&mut net, &mut live, p), if n < 2 { Added::New } else { Added::NoRoom });
+            assert_eq!(
+                add(&mut net, &mut live, p),
+                if n < 2 { Added::New } else { Added::NoRoom }
+            );
         }
     }
 }

@@ -20,13 +20,26 @@ pub struct When {
 
 impl When {
     /// As soon as the own TCP is CLOSED.
-    pub const AT_ONCE: When = When { peer_finished: false, peer_listens: false, drained: false };
+    pub const AT_ONCE: When = When {
+        peer_finished: false,
+        peer_listens: false,
+        drained: false,
+    };
     /// When the peer has finished.
-    pub const PEER_FINISHED: When = When { peer_finished: true, ..When::AT_ONCE };
+    pub const PEER_FINISHED: When = When {
+        peer_finished: true,
+        ..When::AT_ONCE
+    };
     /// When the peer listens.
-    pub const PEER_LISTENS: When = When { peer_listens: true, ..When::AT_ONCE };
+    pub const PEER_LISTENS: When = When {
+        peer_listens: true,
+        ..When::AT_ONCE
+    };
     /// When what the host sent has drained from the network.
-    pub const DRAINED: When = When { drained: true, ..When::AT_ONCE };
+    pub const DRAINED: When = When {
+        drained: true,
+        ..When::AT_ONCE
+    };
 }
 
 /// One step of an application. Steps are taken in order, each at any moment after it becomes possible.

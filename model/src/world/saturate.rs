@@ -45,11 +45,14 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             self.find_new(before, s, h, &mut fresh[1 - h]);
         }
         loop {
-            let Some(host) = (0..2).find(|&h| all[h] || !fresh[h].is_empty()) else { return };
+            let Some(host) = (0..2).find(|&h| all[h] || !fresh[h].is_empty()) else {
+                return;
+            };
             let todo = std::mem::take(&mut fresh[host]);
             let everything = std::mem::take(&mut all[host]);
             if s.apps[host].gone == 0 && s.apps[host].quiet == 0 {
-                let new = self.repeat_sends(s, host, (!everything).then_some(&todo), &mut out, covered);
+                let new =
+                    self.repeat_sends(s, host, (!everything).then_some(&todo), &mut out, covered);
                 for f in new {
                     if fresh[1 - host].try_push(f).is_err() {
                         all[1 - host] = true;
@@ -60,7 +63,13 @@ impl<E: Endpoint, const N: usize> World<E, N> {
     }
 
     /// Segments of `from` in `s` that are not in `before`. One that was renewed only has been answered before.
-    fn find_new(&self, before: &State<E::Image, N>, s: &State<E::Image, N>, from: usize, new: &mut Segments) {
+    fn find_new(
+        &self,
+        before: &State<E::Image, N>,
+        s: &State<E::Image, N>,
+        from: usize,
+        new: &mut Segments,
+    ) {
         let mut old = before.in_flight().iter().peekable();
         for f in s.in_flight() {
             while old.next_if(|o| o.identity() < f.identity()).is_some() {}
@@ -82,18 +91,39 @@ impl<E: Endpoint, const N: usize> World<E, N> {
     ) -> Segments {
         let tcp = &self.plan.hosts[host].tcp;
         let o = E::observe(tcp, &s.ends[host]);
-        let by = Sender { host: host as u8, life: s.apps[host].life, iss: o.iss, ttl: self.plan.lifetime };
+        let by = Sender {
+            host: host as u8,
+            life: s.apps[host].life,
+            iss: o.iss,
+            ttl: self.plan.lifetime,
+        };
         let mut sent = Segments::new();
         if only.is_none() {
             let due = E::armed(tcp, &s.ends[host]).due;
             for timer in [Timer::Retransmit, Timer::Persist, Timer::DelayedAck] {
                 if due.has(timer) {
-                    self.try_send(s, host, Event::Timer(timer), None, by, out, covered, &mut sent);
+                    self.try_send(
+                        s,
+                        host,
+                        Event::Timer(timer),
+                        None,
+                        by,
+                        out,
+                        covered,
+                        &mut sent,
+                    );
                 }
             }
         }
-        let listens = o.state == TcpState::Listen || (o.state == TcpState::TimeWait && self.would_listen(s, host));
-        let isn = if listens { self.isns(s, host).first().map(|n| self.bases[host] + *n as u32) } else { None };
+        let listens = o.state == TcpState::Listen
+            || (o.state == TcpState::TimeWait && self.would_listen(s, host));
+        let isn = if listens {
+            self.isns(s, host)
+                .first()
+                .map(|n| self.bases[host] + *n as u32)
+        } else {
+            None
+        };
         let who = Who::new(Asks::Saturation, self.id, host, &s.ends[host], listens);
         for &f in only.map_or(s.in_flight(), |f| f.as_slice()) {
             if usize::from(f.from()) == host {
@@ -114,8 +144,16 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             if may_be_refused && self.refuses(s, host, Some((&seg, f))) {
                 continue;
             }
-            if let Some(quiet) = self.try_send(s, host, Event::Segment(seg), isn, by, out, covered, &mut sent)
-                && matches!(quiet, Quiet::Sends(_))
+            if let Some(quiet) = self.try_send(
+                s,
+                host,
+                Event::Segment(seg),
+                isn,
+                by,
+                out,
+                covered,
+                &mut sent,
+            ) && matches!(quiet, Quiet::Sends(_))
             {
                 who.remember(f, quiet);
             }
@@ -152,7 +190,9 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         covered.rules.0 |= out.rules.0;
         let mut quiet = Some(Quiet::Nothing);
         for seg in &out.segments {
-            let Ok(f) = InFlight::pack(seg, by, &self.bases) else { continue };
+            let Ok(f) = InFlight::pack(seg, by, &self.bases) else {
+                continue;
+            };
             // A segment of a stream says whose it is: that is not the endpoint's alone.
             let alone = out.segments.len() == 1 && !f.is_in_stream();
             quiet = alone.then_some(Quiet::Sends(f));

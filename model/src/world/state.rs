@@ -10,7 +10,17 @@ use crate::space::Plain;
 ///
 /// Numbers are distances from the host's first ISN; what no later step can ask for is zero.
 #[derive(
-    Clone, Copy, PartialEq, Eq, Debug, Default, TryFromBytes, IntoBytes, Immutable, KnownLayout, Unaligned,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Debug,
+    Default,
+    TryFromBytes,
+    IntoBytes,
+    Immutable,
+    KnownLayout,
+    Unaligned,
 )]
 #[repr(C)]
 pub struct App {
@@ -100,7 +110,10 @@ impl<I: std::fmt::Debug, const N: usize> std::fmt::Debug for State<I, N> {
             .field("ends", &self.ends)
             .field("apps", &self.apps)
             .field("seen", &self.seen)
-            .field("faults", &crate::properties::faults(self.faults()).collect::<Vec<_>>())
+            .field(
+                "faults",
+                &crate::properties::faults(self.faults()).collect::<Vec<_>>(),
+            )
             .field("in_flight", &self.in_flight())
             .finish()
     }

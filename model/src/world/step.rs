@@ -10,7 +10,8 @@ use super::plan::{Clocks, IsnPolicy, LONG_AGO, MAX_LIVES, Step, Stray, UNSAFE_ME
 use super::state::State;
 use super::{World, saturate};
 use crate::endpoint::{
-    Call, Effects, Endpoint, Event, Flags, MAX_DATA, NOW, Observed, Segment, TcpState, Timer, Timestamps,
+    Call, Effects, Endpoint, Event, Flags, MAX_DATA, NOW, Observed, Segment, TcpState, Timer,
+    Timestamps,
 };
 use crate::properties::Fault;
 use crate::rules::Rule;
@@ -55,7 +56,12 @@ impl Action {
                 let stamp = s.unpack(bases).ts.map_or(String::new(), |t| {
                     format!(" ts=now-{}", crate::endpoint::NOW - t.val)
                 });
-                format!("deliver to {to}: {}{mark}{stamp} ttl={}{}", textbook(&s.unpack(bases), s.from(), bases), s.ttl(), isn(i))
+                format!(
+                    "deliver to {to}: {}{mark}{stamp} ttl={}{}",
+                    textbook(&s.unpack(bases), s.from(), bases),
+                    s.ttl(),
+                    isn(i)
+                )
             }
             Action::Fire(h, t) => format!("{}: {} timer", NAMES[usize::from(*h & 1)], t.name()),
             Action::App(h, i) => format!("{}: application{}", NAMES[usize::from(*h & 1)], isn(i)),
@@ -73,7 +79,12 @@ pub fn textbook(s: &Segment, from: u8, bases: &[Seq; 2]) -> String {
     let own = bases[usize::from(from & 1)];
     let other = bases[usize::from(1 - (from & 1))];
     let mut out = String::new();
-    for (flag, name) in [(Flags::SYN, "SYN"), (Flags::FIN, "FIN"), (Flags::RST, "RST"), (Flags::ACK, "ACK")] {
+    for (flag, name) in [
+        (Flags::SYN, "SYN"),
+        (Flags::FIN, "FIN"),
+        (Flags::RST, "RST"),
+        (Flags::ACK, "ACK"),
+    ] {
         if s.is(flag) {
             out += &format!("{name}=1 ");
         }
@@ -167,13 +178,23 @@ impl<E: Endpoint, const N: usize> World<E, N> {
                 continue;
             }
             // Whether a SYN is refused is remembered in the world, not in the endpoint.
-            if self.plan.saturated && !(refusing && flight.has(Flags::SYN)) && who.recall(flight).is_some() {
+            if self.plan.saturated
+                && !(refusing && flight.has(Flags::SYN))
+                && who.recall(flight).is_some()
+            {
                 continue;
             }
             let seg = flight.unpack(&self.bases);
-            let opens = flight.has(Flags::SYN) && matches!(before.state, TcpState::Listen | TcpState::TimeWait);
+            let opens = flight.has(Flags::SYN)
+                && matches!(before.state, TcpState::Listen | TcpState::TimeWait);
             if !opens {
-                let step = HostStep { host, event: Event::Segment(seg), isn: None, arrived: Some((&seg, flight)), by_user: false };
+                let step = HostStep {
+                    host,
+                    event: Event::Segment(seg),
+                    isn: None,
+                    arrived: Some((&seg, flight)),
+                    by_user: false,
+                };
                 if self.host_step(s, before, &step, next, out, covered) {
                     each(Action::Deliver(flight, None), next);
                 } else if self.plan.saturated {
@@ -182,7 +203,13 @@ impl<E: Endpoint, const N: usize> World<E, N> {
                 continue;
             }
             if !listens {
-                let step = HostStep { host, event: Event::Segment(seg), isn: None, arrived: Some((&seg, flight)), by_user: false };
+                let step = HostStep {
+                    host,
+                    event: Event::Segment(seg),
+                    isn: None,
+                    arrived: Some((&seg, flight)),
+                    by_user: false,
+                };
                 if self.host_step(s, before, &step, next, out, covered) {
                     each(Action::Deliver(flight, None), next);
                 }
@@ -226,7 +253,13 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         }
         for timer in Timer::ALL {
             if due.has(timer) {
-                let step = HostStep { host, event: Event::Timer(timer), isn: None, arrived: None, by_user: false };
+                let step = HostStep {
+                    host,
+                    event: Event::Timer(timer),
+                    isn: None,
+                    arrived: None,
+                    by_user: false,
+                };
                 if self.host_step(s, before, &step, next, out, covered) {
                     each(Action::Fire(host as u8, timer), next);
                 }
@@ -248,7 +281,9 @@ impl<E: Endpoint, const N: usize> World<E, N> {
     ) {
         let app = &s.apps[host];
         let plan = &self.plan.hosts[host];
-        let Some(script) = plan.lives.get(usize::from(app.life)) else { return };
+        let Some(script) = plan.lives.get(usize::from(app.life)) else {
+            return;
+        };
         let Some(&step) = script.steps.get(usize::from(app.pc)) else {
             self.open_again(s, host, before, next, out, covered, each);
             return;
@@ -291,7 +326,12 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             Step::Send(n) | Step::Finish(n) => {
                 let mut text = [0; MAX_DATA];
                 for (i, b) in (0u8..).zip(text.iter_mut().take(usize::from(n))) {
-                    *b = Symbol { host: host as u8, life: app.life, offset: life.written() + i }.byte();
+                    *b = Symbol {
+                        host: host as u8,
+                        life: app.life,
+                        offset: life.written() + i,
+                    }
+                    .byte();
                 }
                 Call::Send { len: n, text }
             }
@@ -324,7 +364,13 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             return;
         }
         let finishes = matches!(step, Step::Finish(_));
-        let step = HostStep { host, event: Event::Call(call), isn: None, arrived: None, by_user: true };
+        let step = HostStep {
+            host,
+            event: Event::Call(call),
+            isn: None,
+            arrived: None,
+            by_user: true,
+        };
         if !self.host_step(s, before, &step, next, out, covered) {
             return;
         }
@@ -332,7 +378,10 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             let mut sent = *next;
             sent.apps[host].pc -= 1; // the step is over only when the close has been called too
             let before = E::observe(&plan.tcp, &sent.ends[host]);
-            let step = HostStep { event: Event::Call(Call::Shutdown), ..step };
+            let step = HostStep {
+                event: Event::Call(Call::Shutdown),
+                ..step
+            };
             self.host_step(&sent, &before, &step, next, out, covered);
         }
         each(Action::App(host as u8, None), next);
@@ -354,7 +403,13 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         for isn in self.isns(s, host) {
             let event = Event::Call(Call::OpenActive { timestamps });
             let at = Some(self.bases[host] + isn as u32);
-            let step = HostStep { host, event, isn: at, arrived: None, by_user: true };
+            let step = HostStep {
+                host,
+                event,
+                isn: at,
+                arrived: None,
+                by_user: true,
+            };
             if self.host_step(s, before, &step, next, out, covered) {
                 each(Action::App(host as u8, Some(isn)), next);
             }
@@ -389,7 +444,9 @@ impl<E: Endpoint, const N: usize> World<E, N> {
     }
 
     fn may_open(&self, s: &State<E::Image, N>, host: usize, life: u8) -> bool {
-        let Some(script) = self.plan.hosts[host].lives.get(usize::from(life)) else { return false };
+        let Some(script) = self.plan.hosts[host].lives.get(usize::from(life)) else {
+            return false;
+        };
         match script.steps.first() {
             Some(Step::Listen(w) | Step::Connect(w)) => self.waits_over(s, host, *w),
             _ => false,
@@ -401,19 +458,24 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         let finished = || {
             let state = E::observe(&self.plan.hosts[peer].tcp, &s.ends[peer]).state;
             // What it is in now belongs to the life after, or is over.
-            matches!(state, TcpState::Closed | TcpState::Listen) || s.apps[peer].life > s.apps[host].life
+            matches!(state, TcpState::Closed | TcpState::Listen)
+                || s.apps[peer].life > s.apps[host].life
         };
         let listens =
             || E::observe(&self.plan.hosts[peer].tcp, &s.ends[peer]).state == TcpState::Listen;
         let drained = || !s.in_flight().iter().any(|f| usize::from(f.from()) == host);
-        (!w.peer_finished || finished()) && (!w.peer_listens || listens()) && (!w.drained || drained())
+        (!w.peer_finished || finished())
+            && (!w.peer_listens || listens())
+            && (!w.drained || drained())
     }
 
     /// Whether a SYN that reaches TIME_WAIT would find a listener: the next life begins with a passive OPEN.
     pub(super) fn would_listen(&self, s: &State<E::Image, N>, host: usize) -> bool {
         let app = &s.apps[host];
         let lives = &self.plan.hosts[host].lives;
-        let over = lives.get(usize::from(app.life)).is_some_and(|l| usize::from(app.pc) >= l.steps.len());
+        let over = lives
+            .get(usize::from(app.life))
+            .is_some_and(|l| usize::from(app.pc) >= l.steps.len());
         let listens = lives
             .get(usize::from(app.life) + 1)
             .is_some_and(|l| matches!(l.steps.first(), Some(Step::Listen(_))));
@@ -436,12 +498,20 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         if life > from.apps[host].life {
             self.begin_life(&mut from, host);
         }
-        let Some(script) = self.plan.hosts[host].lives.get(usize::from(life)) else { return };
+        let Some(script) = self.plan.hosts[host].lives.get(usize::from(life)) else {
+            return;
+        };
         let timestamps = script.timestamps;
         match script.steps.first() {
             Some(Step::Listen(_)) => {
                 let event = Event::Call(Call::OpenPassive { timestamps });
-                let step = HostStep { host, event, isn: None, arrived: None, by_user: true };
+                let step = HostStep {
+                    host,
+                    event,
+                    isn: None,
+                    arrived: None,
+                    by_user: true,
+                };
                 if self.host_step(&from, before, &step, next, out, covered) {
                     each(Action::App(host as u8, None), next);
                 }
@@ -450,7 +520,13 @@ impl<E: Endpoint, const N: usize> World<E, N> {
                 for isn in self.isns(&from, host) {
                     let event = Event::Call(Call::OpenActive { timestamps });
                     let at = Some(self.bases[host] + isn as u32);
-                    let step = HostStep { host, event, isn: at, arrived: None, by_user: true };
+                    let step = HostStep {
+                        host,
+                        event,
+                        isn: at,
+                        arrived: None,
+                        by_user: true,
+                    };
                     if self.host_step(&from, before, &step, next, out, covered) {
                         each(Action::App(host as u8, Some(isn)), next);
                     }
@@ -493,9 +569,17 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         }
         let plan = &self.plan.hosts[host];
         let safe = matches!(plan.isn, IsnPolicy::Above | IsnPolicy::Clock(_));
-        let policy = if safe && !self.plan.rules.has(Rule::IsnAbove) { IsnPolicy::Menu(UNSAFE_MENU) } else { plan.isn };
+        let policy = if safe && !self.plan.rules.has(Rule::IsnAbove) {
+            IsnPolicy::Menu(UNSAFE_MENU)
+        } else {
+            plan.isn
+        };
         // A host that has forgotten its numbers in a crash can be anywhere.
-        let policy = if app.crashes > 0 && !matches!(plan.isn, IsnPolicy::Menu(_)) { IsnPolicy::Menu(UNSAFE_MENU) } else { policy };
+        let policy = if app.crashes > 0 && !matches!(plan.isn, IsnPolicy::Menu(_)) {
+            IsnPolicy::Menu(UNSAFE_MENU)
+        } else {
+            policy
+        };
         match policy {
             IsnPolicy::Equal => isns.push(iss),
             IsnPolicy::Above => {
@@ -505,7 +589,9 @@ impl<E: Endpoint, const N: usize> World<E, N> {
                     isns.push(iss);
                 }
             }
-            IsnPolicy::Clock(rate) => isns.push(iss.saturating_add((rate.saturating_mul(elapsed)) as i8)),
+            IsnPolicy::Clock(rate) => {
+                isns.push(iss.saturating_add((rate.saturating_mul(elapsed)) as i8))
+            }
             IsnPolicy::Menu(m) => isns.extend(m.iter().take(16).map(|d| iss.saturating_add(*d))),
         }
         isns
@@ -513,7 +599,10 @@ impl<E: Endpoint, const N: usize> World<E, N> {
 
     fn is_over(&self, s: &State<E::Image, N>, host: usize) -> bool {
         let app = &s.apps[host];
-        let len = self.plan.hosts[host].lives.get(usize::from(app.life)).map_or(0, |l| l.steps.len());
+        let len = self.plan.hosts[host]
+            .lives
+            .get(usize::from(app.life))
+            .map_or(0, |l| l.steps.len());
         usize::from(app.pc) >= len
     }
 
@@ -523,19 +612,36 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         let seq = self.bases[host] + stray.seq as u32;
         let mut text = [0; MAX_DATA];
         for (offset, b) in (0u8..).zip(text.iter_mut().take(usize::from(stray.len))) {
-            *b = Symbol { host: stray.host, life: LONG_AGO, offset }.byte();
+            *b = Symbol {
+                host: stray.host,
+                life: LONG_AGO,
+                offset,
+            }
+            .byte();
         }
         let segment = Segment {
             seq,
-            ack: stray.ack.map_or(Seq::default(), |n| self.bases[1 - host] + n as u32),
-            flags: stray.ack.map_or(stray.flags, |_| stray.flags.with(Flags::ACK)),
+            ack: stray
+                .ack
+                .map_or(Seq::default(), |n| self.bases[1 - host] + n as u32),
+            flags: stray
+                .ack
+                .map_or(stray.flags, |_| stray.flags.with(Flags::ACK)),
             wnd: 4,
             len: stray.len,
             text,
-            ts: stray.age.map(|age| Timestamps { val: NOW - u32::from(age), ecr: 0 }),
+            ts: stray.age.map(|age| Timestamps {
+                val: NOW - u32::from(age),
+                ecr: 0,
+            }),
         };
         // Its text begins its stream, wherever its number lies.
-        let by = Sender { host: stray.host, life: LONG_AGO, iss: seq - 1, ttl: self.plan.lifetime };
+        let by = Sender {
+            host: stray.host,
+            life: LONG_AGO,
+            iss: seq - 1,
+            ttl: self.plan.lifetime,
+        };
         match InFlight::pack(&segment, by, &self.bases) {
             Ok(f) => {
                 net::add(&mut s.net, &mut s.live, f);
@@ -555,7 +661,9 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         for (n, stray) in (0u8..7).zip(&self.plan.strays) {
             let to = 1 - usize::from(stray.host & 1);
             let bit = 2 << n;
-            if s.phase & bit == 0 && E::observe(&self.plan.hosts[to].tcp, &s.ends[to]).state == stray.meets {
+            if s.phase & bit == 0
+                && E::observe(&self.plan.hosts[to].tcp, &s.ends[to]).state == stray.meets
+            {
                 *next = *s;
                 next.phase |= bit;
                 self.stray(next, stray);
@@ -582,7 +690,13 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         let open = before.state != TcpState::Closed;
         let lingering = before.state == TcpState::TimeWait && before.lingering;
         if plan.aborts && open && !lingering {
-            let step = HostStep { host, event: Event::Call(Call::Abort), isn: None, arrived: None, by_user: true };
+            let step = HostStep {
+                host,
+                event: Event::Call(Call::Abort),
+                isn: None,
+                arrived: None,
+                by_user: true,
+            };
             if self.host_step(s, before, &step, next, out, covered) {
                 next.apps[host].pc = self.end_of_script(next, host);
                 each(Action::Abort(host as u8), next);
@@ -615,7 +729,10 @@ impl<E: Endpoint, const N: usize> World<E, N> {
     }
 
     fn end_of_script(&self, s: &State<E::Image, N>, host: usize) -> u8 {
-        self.plan.hosts[host].lives.get(usize::from(s.apps[host].life)).map_or(0, |l| l.steps.len() as u8)
+        self.plan.hosts[host]
+            .lives
+            .get(usize::from(s.apps[host].life))
+            .map_or(0, |l| l.steps.len() as u8)
     }
 
     /// One event of one host: the endpoint's step, judged, with its consequences for the world in `next`.
@@ -703,7 +820,10 @@ impl<E: Endpoint, const N: usize> World<E, N> {
     ) -> Judged<'a> {
         let plan = &self.plan.hosts[host];
         let app = &s.apps[host];
-        let steps = plan.lives.get(usize::from(app.life)).map_or(&[][..], |l| &l.steps);
+        let steps = plan
+            .lives
+            .get(usize::from(app.life))
+            .map_or(&[][..], |l| &l.steps);
         let taken = &steps[..usize::from(app.pc).min(steps.len())];
         Judged {
             host,
@@ -712,7 +832,9 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             armed: E::armed(&plan.tcp, &s.ends[host]),
             arrived,
             out,
-            user_closed: taken.iter().any(|t| matches!(t, Step::Close | Step::Shutdown | Step::Finish(_))),
+            user_closed: taken
+                .iter()
+                .any(|t| matches!(t, Step::Close | Step::Shutdown | Step::Finish(_))),
             user_listens: matches!(steps.first(), Some(Step::Listen(_))),
             orphan_timer: plan.orphan_timer,
             by_user: step.by_user,
@@ -720,7 +842,12 @@ impl<E: Endpoint, const N: usize> World<E, N> {
     }
 
     /// A SYN of the peer's present incarnation meets a TCP that does not listen.
-    pub(super) fn refuses(&self, s: &State<E::Image, N>, host: usize, arrived: Option<(&Segment, InFlight)>) -> bool {
+    pub(super) fn refuses(
+        &self,
+        s: &State<E::Image, N>,
+        host: usize,
+        arrived: Option<(&Segment, InFlight)>,
+    ) -> bool {
         let peer = 1 - host;
         arrived.is_some_and(|(seg, _)| {
             let syn = seg.is(Flags::SYN) && !seg.is(Flags::RST);
@@ -763,11 +890,18 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             app.last_top = 0;
             app.last_elapsed = 0;
             app.begun = 1;
-            app.pc = self.plan.hosts[host].lives.get(usize::from(app.life)).map_or(0, |l| l.steps.len() as u8);
+            app.pc = self.plan.hosts[host]
+                .lives
+                .get(usize::from(app.life))
+                .map_or(0, |l| l.steps.len() as u8);
         }
         let app = &mut next.apps[host];
         let remember = usize::from(app.life) + 1 < lives;
-        if remember && after.state != TcpState::Closed && after.state != TcpState::Listen && after.state != TcpState::TimeWait {
+        if remember
+            && after.state != TcpState::Closed
+            && after.state != TcpState::Listen
+            && after.state != TcpState::TimeWait
+        {
             let relative = |n: Seq| (n - self.bases[host]) as i32 as i8;
             app.iss = relative(after.iss);
             if self.plan.hosts[host].isn == IsnPolicy::Above {
@@ -776,7 +910,10 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         }
         if usize::from(app.life) + 1 >= lives {
             (app.iss, app.top, app.elapsed) = (0, 0, 0);
-            if app.begun != 0 && after.state != TcpState::Listen && after.state != TcpState::SynReceived {
+            if app.begun != 0
+                && after.state != TcpState::Listen
+                && after.state != TcpState::SynReceived
+            {
                 (app.last_iss, app.last_top, app.last_elapsed) = (0, 0, 0);
             }
         }
@@ -803,7 +940,9 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             }
             Call::Receive(_) => {
                 faults |= judge::read(next, host, out);
-                let all = self.plan.hosts[host].lives[usize::from(life)].steps.get(usize::from(next.apps[host].pc));
+                let all = self.plan.hosts[host].lives[usize::from(life)]
+                    .steps
+                    .get(usize::from(next.apps[host].pc));
                 if !matches!(all, Some(Step::ReceiveAll)) {
                     next.apps[host].pc += 1;
                 }
@@ -827,19 +966,32 @@ impl<E: Endpoint, const N: usize> World<E, N> {
     }
 
     /// A host whose RECEIVEs are always outstanding takes what is there.
-    fn read_at_once(&self, next: &mut State<E::Image, N>, host: usize, out: &mut Effects, covered: &mut Covered) -> u32 {
+    fn read_at_once(
+        &self,
+        next: &mut State<E::Image, N>,
+        host: usize,
+        out: &mut Effects,
+        covered: &mut Covered,
+    ) -> u32 {
         let tcp = &self.plan.hosts[host].tcp;
         let mut faults = 0;
         for _ in 0..3 {
             let o = E::observe(tcp, &next.ends[host]);
             let life = next.apps[host].life;
-            let waiting = o.readable > 0 || (o.fin_received && !next.seen.life(host, life).read_end());
+            let waiting =
+                o.readable > 0 || (o.fin_received && !next.seen.life(host, life).read_end());
             let ended_by_reset = o.state == TcpState::Closed && next.ends[host] != E::boot(tcp);
             if (!waiting || o.orphan || o.state == TcpState::Closed) && !ended_by_reset {
                 break;
             }
             out.clear();
-            E::step(tcp, &mut next.ends[host], Event::Call(Call::Receive(MAX_DATA as u8)), None, out);
+            E::step(
+                tcp,
+                &mut next.ends[host],
+                Event::Call(Call::Receive(MAX_DATA as u8)),
+                None,
+                out,
+            );
             covered.rules.0 |= out.rules.0;
             faults |= judge::read(next, host, out);
             let after = E::observe(tcp, &next.ends[host]);
@@ -858,7 +1010,10 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         let opened = app.pc > 0;
         let over = o.state == TcpState::Closed || (o.state == TcpState::TimeWait && o.lingering);
         if opened && over {
-            app.pc = self.plan.hosts[host].lives.get(usize::from(app.life)).map_or(0, |l| l.steps.len() as u8);
+            app.pc = self.plan.hosts[host]
+                .lives
+                .get(usize::from(app.life))
+                .map_or(0, |l| l.steps.len() as u8);
         }
         if o.state == TcpState::Closed {
             app.fin_held_of = 0;
@@ -871,10 +1026,21 @@ impl<E: Endpoint, const N: usize> World<E, N> {
     }
 
     /// Puts what came out into the network. Returns faults of the text.
-    pub(super) fn send_all(&self, next: &mut State<E::Image, N>, host: usize, o: &Observed, out: &Effects) -> u32 {
+    pub(super) fn send_all(
+        &self,
+        next: &mut State<E::Image, N>,
+        host: usize,
+        o: &Observed,
+        out: &Effects,
+    ) -> u32 {
         let mut faults = 0;
         for s in &out.segments {
-            let by = Sender { host: host as u8, life: next.apps[host].life, iss: o.iss, ttl: self.plan.lifetime };
+            let by = Sender {
+                host: host as u8,
+                life: next.apps[host].life,
+                iss: o.iss,
+                ttl: self.plan.lifetime,
+            };
             match InFlight::pack(s, by, &self.bases) {
                 Ok(f) => {
                     if net::add(&mut next.net, &mut next.live, f) == Added::NoRoom {
@@ -885,7 +1051,8 @@ impl<E: Endpoint, const N: usize> World<E, N> {
                 Err(Unfit::Range) => self.coverage.hit_bound(),
             }
             // The issuer of a RST is the cause of what its peer is told.
-            let gave_up = o.state == TcpState::Closed || (o.lingering && o.state == TcpState::TimeWait);
+            let gave_up =
+                o.state == TcpState::Closed || (o.lingering && o.state == TcpState::TimeWait);
             if s.is(Flags::RST) && gave_up && out.transitions != 0 {
                 let life = next.apps[host].life;
                 next.seen.life_mut(host, life).set_cause();
@@ -913,7 +1080,13 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             if s.apps[host].gone != 0 {
                 continue;
             }
-            E::step(&self.plan.hosts[host].tcp, &mut next.ends[host], Event::Tick, None, &mut out);
+            E::step(
+                &self.plan.hosts[host].tcp,
+                &mut next.ends[host],
+                Event::Tick,
+                None,
+                &mut out,
+            );
             let app = &mut next.apps[host];
             if app.quiet > 0 {
                 app.quiet -= 1;
@@ -935,7 +1108,11 @@ impl<E: Endpoint, const N: usize> World<E, N> {
     /// Established, though the peer's TCP never chose the number that this one expects.
     fn phantom(&self, s: &State<E::Image, N>, host: usize, after: &Observed) -> u32 {
         let peer = E::observe(&self.plan.hosts[1 - host].tcp, &s.ends[1 - host]);
-        if peer.iss + 1 == after.rcv_nxt { 0 } else { Fault::Phantom.bit() }
+        if peer.iss + 1 == after.rcv_nxt {
+            0
+        } else {
+            Fault::Phantom.bit()
+        }
     }
 
     /// Goals that a host's step may reach.
@@ -953,17 +1130,30 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         let mut reach = |g: Goal, when: bool| covered.goals |= u64::from(when) << g as u8;
         for i in &out.told {
             reach(Goal::ToldReset, *i == I::Reset);
-            reach(Goal::ToldRefused, *i == I::Refused || (*i == I::Reset && next.apps[host].refused != 0));
+            reach(
+                Goal::ToldRefused,
+                *i == I::Refused || (*i == I::Reset && next.apps[host].refused != 0),
+            );
             reach(Goal::ToldUserTimeout, *i == I::UserTimeout);
             reach(Goal::ToldGaveUp, *i == I::GaveUp);
         }
         let life = next.apps[host].life;
         let read = next.seen.life(host, life);
-        reach(Goal::SecondLifeReads, life > 0 && (read.read() > 0 || read.read_end()));
-        reach(Goal::Wrapped, after.state.is_synchronized() && after.snd_nxt.raw() < 64 && self.bases[host].raw() > u32::MAX - 64);
+        reach(
+            Goal::SecondLifeReads,
+            life > 0 && (read.read() > 0 || read.read_end()),
+        );
+        reach(
+            Goal::Wrapped,
+            after.state.is_synchronized()
+                && after.snd_nxt.raw() < 64
+                && self.bases[host].raw() > u32::MAX - 64,
+        );
         let old = after.state.is_synchronized()
             && next.apps[host].life > 0
-            && s.in_flight().iter().any(|f| usize::from(f.from()) != host && f.is_in_stream() && f.life() < life);
+            && s.in_flight()
+                .iter()
+                .any(|f| usize::from(f.from()) != host && f.is_in_stream() && f.life() < life);
         reach(Goal::OldDuplicate, old);
     }
 
@@ -974,13 +1164,18 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         reach(Goal::BothClosing, o == [TcpState::Closing; 2]);
         reach(Goal::BothTimeWait, o == [TcpState::TimeWait; 2]);
         let finished = o == [TcpState::Closed; 2]
-            && (0..2).all(|h| self.is_over(s, h) && usize::from(s.apps[h].life) + 1 == self.plan.hosts[h].lives.len());
+            && (0..2).all(|h| {
+                self.is_over(s, h)
+                    && usize::from(s.apps[h].life) + 1 == self.plan.hosts[h].lives.len()
+            });
         reach(Goal::Finished, finished);
         if finished {
             let clean = (0..2).all(|h| {
                 (0..self.plan.hosts[h].lives.len().min(MAX_LIVES)).all(|l| {
                     let mine = s.seen.life(h, l as u8);
-                    let read = mine.pair().is_some_and(|p| mine.read() == s.seen.life(1 - h, p).written());
+                    let read = mine
+                        .pair()
+                        .is_some_and(|p| mine.read() == s.seen.life(1 - h, p).written());
                     mine.told_closed() && !mine.told_error() && mine.read_end() && read
                 })
             });

@@ -1,0 +1,139 @@
+//! Every scenario's number of unique states, every counterexample's length and every verdict, pinned exactly:
+//! a changed number is a changed protocol and needs a reason in the commit that changes it.
+
+use std::sync::Arc;
+
+use farewell_model::ablation::{CASES, Without};
+use farewell_model::check::{End, Engine, Limits, Outcome, explore};
+use farewell_model::properties;
+use farewell_model::rules::{RULES, RuleSet};
+use farewell_model::scenarios::{self, Expect, Scenario, Size};
+use farewell_model::spec::transition::TABLE;
+use farewell_model::spec::{Spec, Tcb};
+use farewell_model::world::{Covered, Plan, ROOM, State, World};
+
+type Run = (Outcome<State<Tcb, ROOM>>, Covered);
+
+fn run(plan: Plan<Spec>) -> Run {
+    let world: Arc<World<Spec, ROOM>> = Arc::new(World::new(plan));
+    let limits = Limits {
+        threads: 2,
+        ..Limits::default()
+    };
+    let outcome = explore(Engine::Timely, &world, &limits, &|_| {}).expect("the engine runs");
+    let covered = world.coverage.snapshot();
+    (outcome, covered)
+}
+
+/// What differs from what the scenario declares and pins.
+fn differences(s: &Scenario, size: Size, pinned: u64) -> (Vec<String>, Covered) {
+    let (o, covered) = run(s.plan(size, RuleSet::EMPTY));
+    let mut wrong = Vec::new();
+    match (s.expects, o.end) {
+        (Expect::Verified, End::Exhausted) => {
+            if o.unique != pinned {
+                wrong.push(format!("{}: {} states, pinned {pinned}", s.id, o.unique));
+            }
+            if o.bound_hit {
+                wrong.push(format!("{}: a bound was hit", s.id));
+            }
+            for g in s.goals.iter().filter(|g| !covered.reaches(**g)) {
+                wrong.push(format!("{}: never reached: {}", s.id, g.text()));
+            }
+        }
+        (Expect::Violated(property, _), End::Violated { violations }) => {
+            if !properties::violated(violations).any(|p| p.id == property) {
+                wrong.push(format!("{}: not {property} is violated", s.id));
+            }
+            let steps = o.trace.len() as u64 - 1;
+            if steps != pinned {
+                wrong.push(format!("{}: {steps} steps, pinned {pinned}", s.id));
+            }
+        }
+        (_, end) => wrong.push(format!("{}: ended {end:?}", s.id)),
+    }
+    (wrong, covered)
+}
+
+fn check_all(size: Size, column: usize) -> Covered {
+    let mut all = Covered::default();
+    let mut wrong = Vec::new();
+    for s in scenarios::all() {
+        let (w, covered) = differences(s, size, s.pinned[column]);
+        wrong.extend(w);
+        all = all.and(covered);
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    all
+}
+
+#[test]
+fn smoke_is_as_pinned_and_exercises_everything() {
+    let all = check_all(Size::Smoke, 0);
+    assert_eq!(all.state_names().count(), 11);
+    let untaken: Vec<_> = TABLE
+        .iter()
+        .enumerate()
+        .filter(|(n, _)| all.transitions & 1 << n == 0)
+        .collect();
+    assert!(untaken.is_empty(), "{untaken:?}");
+    let idle: Vec<_> = RULES
+        .iter()
+        .filter(|r| !all.rules.has(r.rule))
+        .map(|r| r.id)
+        .collect();
+    assert!(idle.is_empty(), "{idle:?}");
+}
+
+#[test]
+fn standard_is_as_pinned() {
+    check_all(Size::Standard, 1);
+}
+
+#[test]
+fn ablation_is_as_pinned() {
+    let mut wrong = Vec::new();
+    for case in CASES {
+        let s = scenarios::named(case.scenario).expect("the scenario exists");
+        let property = properties::named(case.property).expect("the property exists");
+        let judged = |off| {
+            let mut plan = s.plan(case.size, off);
+            plan.judged = property.faults;
+            // What the scenario leaves to another is left to it here too.
+            plan.judged &= !s.spares;
+            plan
+        };
+        let name = format!("{} in {}", case.rule.id(), case.scenario);
+        let (with, _) = run(judged(RuleSet::EMPTY));
+        if with.end != End::Exhausted || with.bound_hit || with.unique != case.with {
+            wrong.push(format!(
+                "{name}: with it {:?}, {} states",
+                with.end, with.unique
+            ));
+        }
+        let (without, _) = run(judged(RuleSet::EMPTY.with(case.rule)));
+        let steps = without.trace.len().saturating_sub(1) as u32;
+        let as_pinned = match (case.without, without.end) {
+            (Without::Violated(n), End::Violated { .. }) => n == steps,
+            (Without::Survives(_), End::Exhausted) => !without.bound_hit,
+            _ => false,
+        };
+        if !as_pinned {
+            wrong.push(format!(
+                "{name}: without it {:?} in {steps} steps",
+                without.end
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_rule_has_a_case() {
+    let missing: Vec<_> = RULES
+        .iter()
+        .filter(|r| CASES.iter().all(|c| c.rule != r.rule))
+        .map(|r| r.id)
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
