@@ -2,7 +2,7 @@
 
 use super::registry::Facts;
 use crate::endpoint::Endpoint;
-use crate::world::step::NAMES;
+use crate::world::action::NAMES;
 use crate::world::{Clocks, HostPlan, Plan, Script, Step, When};
 
 /// Names and values, for `farewell show`.

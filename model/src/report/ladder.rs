@@ -3,7 +3,7 @@
 use super::story::{Beat, Notation, Story};
 use super::text::{pad, width, wrap};
 use crate::properties;
-use crate::world::step::NAMES;
+use crate::world::action::NAMES;
 
 /// The width aimed at, in columns.
 const PAGE: usize = 100;

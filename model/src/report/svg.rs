@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::story::{Beat, Story};
 use crate::properties;
-use crate::world::step::NAMES;
+use crate::world::action::NAMES;
 
 /// Pixels from one row to the next.
 const ROW: usize = 26;

@@ -48,7 +48,7 @@ impl Machine<'_> {
     }
 
     /// RFC 6191 section 2: the five branches that accept; without timestamps on either side the last is MAY-2's own.
-    //= RFC 6191 2 => rule:reopen-newer, test:spec::tests::the_branches_of_rfc_6191
+    //= RFC 6191 2 => test:spec::tests::the_branches_of_rfc_6191
     //= RFC 9293 SHLD-4 => test:spec::tests::the_branches_of_rfc_6191
     fn is_newer(&mut self, s: &Segment) -> bool {
         // "Greater than the last sequence number seen on the previous incarnation", which is its FIN's.

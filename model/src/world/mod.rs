@@ -4,25 +4,30 @@
 //! happen next, [`saturate`] the reduction, [`history`] what users saw, [`judge`] what must hold of a step,
 //! [`coverage`] what was exercised. Generic in the endpoint: nothing here knows how a TCP works.
 
+mod accidents;
+pub mod action;
+mod apps;
 pub mod coverage;
+mod goals;
 pub mod history;
+mod host;
 mod judge;
 mod memo;
 pub mod net;
 pub mod plan;
 mod saturate;
 pub mod state;
-pub mod step;
+mod step;
 
 use std::sync::Arc;
 
 use crate::endpoint::Endpoint;
 use crate::seq::Seq;
 use crate::space::Space;
+pub use action::Action;
 pub use coverage::{Coverage, Covered, Goal};
 pub use plan::{Clocks, HostPlan, IsnPolicy, LONG_AGO, Plan, Script, Step, Stray, When};
 pub use state::{App, State};
-pub use step::Action;
 
 /// Room for segments in flight of the standard worlds.
 pub const ROOM: usize = 43;

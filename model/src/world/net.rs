@@ -407,6 +407,7 @@ mod tests {
         // Text of another life, or at the wrong place in the stream.
         let s = Segment {
             seq: BASES[0] + 1,
+            ack: BASES[1] + 1,
             flags: Flags::ACK,
             len: 1,
             text: text(0, 0, 0, 1),

@@ -8,10 +8,10 @@ use arrayvec::ArrayVec;
 
 use super::World;
 use super::coverage::Covered;
+use super::host::may_refuse;
 use super::memo::{Asks, Quiet, Who};
 use super::net::{self, Added, InFlight, Sender};
 use super::state::State;
-use super::step::may_refuse;
 use crate::endpoint::{Effects, Endpoint, Event, Flags, TcpState, Timer};
 use crate::seq::Seq;
 

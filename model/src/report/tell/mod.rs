@@ -11,8 +11,8 @@ use std::collections::HashMap;
 use super::story::{Beat, Carried, Moment, Story};
 use crate::endpoint::{Endpoint, Flags, NOW, TcpState, Timer};
 use crate::seq::Seq;
+use crate::world::action::NAMES;
 use crate::world::net::InFlight;
-use crate::world::step::NAMES;
 use crate::world::{Action, Clocks, Covered, State, World};
 
 /// What distinguishes a segment from others, its lifetime apart.

@@ -1,0 +1,365 @@
+//! Applications: their scripts, their lives, the ISNs they open with.
+
+use super::World;
+use super::action::Action;
+use super::coverage::Covered;
+use super::host::HostStep;
+use super::net::Symbol;
+use super::plan::{IsnPolicy, Step, UNSAFE_MENU, When};
+use super::state::State;
+use crate::endpoint::{Call, Effects, Endpoint, Event, MAX_DATA, Observed, TcpState};
+use crate::rules::Rule;
+use arrayvec::ArrayVec;
+
+impl<E: Endpoint, const N: usize> World<E, N> {
+    /// The next step of the script, if it is possible now.
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn application(
+        &self,
+        s: &State<E::Image, N>,
+        host: usize,
+        before: &Observed,
+        next: &mut State<E::Image, N>,
+        out: &mut Effects,
+        covered: &mut Covered,
+        each: &mut impl FnMut(Action, &State<E::Image, N>),
+    ) {
+        let app = &s.apps[host];
+        let plan = &self.plan.hosts[host];
+        let Some(script) = plan.lives.get(usize::from(app.life)) else {
+            return;
+        };
+        let Some(&step) = script.steps.get(usize::from(app.pc)) else {
+            self.open_again(s, host, before, next, out, covered, each);
+            return;
+        };
+        let life = *s.seen.life(host, app.life);
+        let call = match step {
+            Step::Listen(_) | Step::Connect(_) => {
+                if app.life == 0 && before.state == TcpState::Closed && app.quiet == 0 {
+                    self.open(s, host, before, app.life, next, out, covered, each);
+                }
+                return;
+            }
+            Step::Activate => {
+                if before.state == TcpState::Listen {
+                    self.activate(s, host, before, script.timestamps, next, out, covered, each);
+                }
+                return;
+            }
+            Step::AwaitEstablished => {
+                if before.state.is_synchronized() {
+                    self.advance(s, host, next);
+                    each(Action::App(host as u8, None), next);
+                }
+                return;
+            }
+            Step::AwaitData(n) => {
+                if life.read() >= n {
+                    self.advance(s, host, next);
+                    each(Action::App(host as u8, None), next);
+                }
+                return;
+            }
+            Step::AwaitEnd => {
+                if life.read_end() {
+                    self.advance(s, host, next);
+                    each(Action::App(host as u8, None), next);
+                }
+                return;
+            }
+            Step::Send(n) | Step::Finish(n) => {
+                let mut text = [0; MAX_DATA];
+                for (i, b) in (0u8..).zip(text.iter_mut().take(usize::from(n))) {
+                    *b = Symbol {
+                        host: host as u8,
+                        life: app.life,
+                        offset: life.written() + i,
+                    }
+                    .byte();
+                }
+                Call::Send { len: n, text }
+            }
+            Step::Receive(n) => {
+                if before.readable < n {
+                    return;
+                }
+                Call::Receive(n)
+            }
+            Step::ReceiveAll => {
+                if life.read_end() {
+                    self.advance(s, host, next);
+                    each(Action::App(host as u8, None), next);
+                    return;
+                }
+                if before.readable == 0 && !before.fin_received {
+                    return;
+                }
+                Call::Receive(1)
+            }
+            Step::Shutdown => Call::Shutdown,
+            Step::Close => Call::Close,
+            Step::Abort => Call::Abort,
+        };
+        if before.state == TcpState::Closed {
+            return;
+        }
+        // In LISTEN a SEND would turn the connection active: these applications wait for one.
+        if before.state == TcpState::Listen && matches!(step, Step::Send(_) | Step::Finish(_)) {
+            return;
+        }
+        let finishes = matches!(step, Step::Finish(_));
+        let step = HostStep {
+            host,
+            event: Event::Call(call),
+            isn: None,
+            arrived: None,
+            by_user: true,
+        };
+        if !self.host_step(s, before, &step, next, out, covered) {
+            return;
+        }
+        if finishes {
+            let mut sent = *next;
+            sent.apps[host].pc -= 1; // the step is over only when the close has been called too
+            let before = E::observe(&plan.tcp, &sent.ends[host]);
+            let step = HostStep {
+                event: Event::Call(Call::Shutdown),
+                ..step
+            };
+            self.host_step(&sent, &before, &step, next, out, covered);
+        }
+        each(Action::App(host as u8, None), next);
+    }
+
+    /// OPEN, active, in LISTEN.
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn activate(
+        &self,
+        s: &State<E::Image, N>,
+        host: usize,
+        before: &Observed,
+        timestamps: bool,
+        next: &mut State<E::Image, N>,
+        out: &mut Effects,
+        covered: &mut Covered,
+        each: &mut impl FnMut(Action, &State<E::Image, N>),
+    ) {
+        for isn in self.isns(s, host) {
+            let event = Event::Call(Call::OpenActive { timestamps });
+            let at = Some(self.bases[host] + isn as u32);
+            let step = HostStep {
+                host,
+                event,
+                isn: at,
+                arrived: None,
+                by_user: true,
+            };
+            if self.host_step(s, before, &step, next, out, covered) {
+                each(Action::App(host as u8, Some(isn)), next);
+            }
+        }
+    }
+
+    pub(super) fn advance(
+        &self,
+        s: &State<E::Image, N>,
+        host: usize,
+        next: &mut State<E::Image, N>,
+    ) {
+        *next = *s;
+        next.apps[host].pc += 1;
+    }
+
+    /// Between lives: opens the next one, if there is one and it may.
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn open_again(
+        &self,
+        s: &State<E::Image, N>,
+        host: usize,
+        before: &Observed,
+        next: &mut State<E::Image, N>,
+        out: &mut Effects,
+        covered: &mut Covered,
+        each: &mut impl FnMut(Action, &State<E::Image, N>),
+    ) {
+        let app = &s.apps[host];
+        if before.state != TcpState::Closed || app.quiet > 0 {
+            return;
+        }
+        let life = app.life + 1;
+        if self.may_open(s, host, life) {
+            self.open(s, host, before, life, next, out, covered, each);
+        }
+    }
+
+    pub(super) fn may_open(&self, s: &State<E::Image, N>, host: usize, life: u8) -> bool {
+        let Some(script) = self.plan.hosts[host].lives.get(usize::from(life)) else {
+            return false;
+        };
+        match script.steps.first() {
+            Some(Step::Listen(w) | Step::Connect(w)) => self.waits_over(s, host, *w),
+            _ => false,
+        }
+    }
+
+    pub(super) fn waits_over(&self, s: &State<E::Image, N>, host: usize, w: When) -> bool {
+        let peer = 1 - host;
+        let finished = || {
+            let state = E::observe(&self.plan.hosts[peer].tcp, &s.ends[peer]).state;
+            // What it is in now belongs to the life after, or is over.
+            matches!(state, TcpState::Closed | TcpState::Listen)
+                || s.apps[peer].life > s.apps[host].life
+        };
+        let listens =
+            || E::observe(&self.plan.hosts[peer].tcp, &s.ends[peer]).state == TcpState::Listen;
+        let drained = || !s.in_flight().iter().any(|f| usize::from(f.from()) == host);
+        (!w.peer_finished || finished())
+            && (!w.peer_listens || listens())
+            && (!w.drained || drained())
+    }
+
+    /// Whether a SYN that reaches TIME_WAIT would find a listener: the next life begins with a passive OPEN.
+    pub(super) fn would_listen(&self, s: &State<E::Image, N>, host: usize) -> bool {
+        let app = &s.apps[host];
+        let lives = &self.plan.hosts[host].lives;
+        let over = lives
+            .get(usize::from(app.life))
+            .is_some_and(|l| usize::from(app.pc) >= l.steps.len());
+        let listens = lives
+            .get(usize::from(app.life) + 1)
+            .is_some_and(|l| matches!(l.steps.first(), Some(Step::Listen(_))));
+        over && listens && self.may_open(s, host, app.life + 1)
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn open(
+        &self,
+        s: &State<E::Image, N>,
+        host: usize,
+        before: &Observed,
+        life: u8,
+        next: &mut State<E::Image, N>,
+        out: &mut Effects,
+        covered: &mut Covered,
+        each: &mut impl FnMut(Action, &State<E::Image, N>),
+    ) {
+        let mut from = *s;
+        if life > from.apps[host].life {
+            self.begin_life(&mut from, host);
+        }
+        let Some(script) = self.plan.hosts[host].lives.get(usize::from(life)) else {
+            return;
+        };
+        let timestamps = script.timestamps;
+        match script.steps.first() {
+            Some(Step::Listen(_)) => {
+                let event = Event::Call(Call::OpenPassive { timestamps });
+                let step = HostStep {
+                    host,
+                    event,
+                    isn: None,
+                    arrived: None,
+                    by_user: true,
+                };
+                if self.host_step(&from, before, &step, next, out, covered) {
+                    each(Action::App(host as u8, None), next);
+                }
+            }
+            Some(Step::Connect(_)) => {
+                for isn in self.isns(&from, host) {
+                    let event = Event::Call(Call::OpenActive { timestamps });
+                    let at = Some(self.bases[host] + isn as u32);
+                    let step = HostStep {
+                        host,
+                        event,
+                        isn: at,
+                        arrived: None,
+                        by_user: true,
+                    };
+                    if self.host_step(&from, before, &step, next, out, covered) {
+                        each(Action::App(host as u8, Some(isn)), next);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The next life of a host begins: what was this incarnation is the one before.
+    pub(super) fn begin_life(&self, s: &mut State<E::Image, N>, host: usize) {
+        let app = &mut s.apps[host];
+        app.life += 1;
+        app.pc = 0;
+        app.last_iss = app.iss;
+        app.last_top = app.top;
+        app.last_elapsed = app.elapsed;
+        app.iss = 0;
+        app.top = 0;
+        app.elapsed = 0;
+        app.begun = 0;
+        app.refused = 0;
+        app.fin_held_of = 0;
+        app.fin_of = 0;
+    }
+
+    /// The ISNs a host may choose now, as distances from its first.
+    pub(super) fn isns(&self, s: &State<E::Image, N>, host: usize) -> ArrayVec<i8, 16> {
+        let app = &s.apps[host];
+        // In TIME_WAIT the next incarnation is a life further.
+        let (life, iss, top, elapsed) = if app.begun != 0 && self.is_over(s, host) {
+            (app.life + 1, app.iss, app.top, app.elapsed)
+        } else {
+            (app.life, app.last_iss, app.last_top, app.last_elapsed)
+        };
+        let mut isns = ArrayVec::new();
+        if life == 0 {
+            isns.push(0);
+            return isns;
+        }
+        let plan = &self.plan.hosts[host];
+        let safe = matches!(plan.isn, IsnPolicy::Above | IsnPolicy::Clock(_));
+        let policy = if safe && !self.plan.rules.has(Rule::IsnAbove) {
+            IsnPolicy::Menu(UNSAFE_MENU)
+        } else {
+            plan.isn
+        };
+        // A host that has forgotten its numbers in a crash can be anywhere.
+        let policy = if app.crashes > 0 && !matches!(plan.isn, IsnPolicy::Menu(_)) {
+            IsnPolicy::Menu(UNSAFE_MENU)
+        } else {
+            policy
+        };
+        match policy {
+            IsnPolicy::Equal => isns.push(iss),
+            IsnPolicy::Above => {
+                isns.push(top);
+                // A reopened TIME_WAIT has to see to it itself (MAY-2 (1)): its host may offer any number.
+                if life > app.life {
+                    isns.push(iss);
+                }
+            }
+            IsnPolicy::Clock(rate) => {
+                isns.push(iss.saturating_add((rate.saturating_mul(elapsed)) as i8))
+            }
+            IsnPolicy::Menu(m) => isns.extend(m.iter().take(16).map(|d| iss.saturating_add(*d))),
+        }
+        isns
+    }
+
+    pub(super) fn is_over(&self, s: &State<E::Image, N>, host: usize) -> bool {
+        let app = &s.apps[host];
+        let len = self.plan.hosts[host]
+            .lives
+            .get(usize::from(app.life))
+            .map_or(0, |l| l.steps.len());
+        usize::from(app.pc) >= len
+    }
+
+    pub(super) fn end_of_script(&self, s: &State<E::Image, N>, host: usize) -> u8 {
+        self.plan.hosts[host]
+            .lives
+            .get(usize::from(s.apps[host].life))
+            .map_or(0, |l| l.steps.len() as u8)
+    }
+}
