@@ -80,7 +80,7 @@ fields! {
     zero_field 28 1;
     ack_field 29 8;
     seq_field 37 8;
-    from_field 45 1;
+    sender_field 45 1;
 }
 
 /// Something about a segment that the network cannot carry.
@@ -217,7 +217,7 @@ impl InFlight {
     /// The host that sent it, 0 or 1.
     #[inline]
     pub fn from(self) -> u8 {
-        self.from_field() as u8
+        self.sender_field() as u8
     }
 
     /// The life of its sender, for text and FIN; 0 for anything else.
