@@ -1,6 +1,6 @@
 //! The transitions an endpoint may take: data, from which the state diagram is drawn.
 //!
-//! [`Machine::enter`](super::Machine::enter) performs every transition and looks it up here; the world
+//! `Machine::enter` performs every transition and looks it up here; the world
 //! judges every step of every endpoint against the same table.
 
 use crate::endpoint::TcpState::{self, *};

@@ -1,8 +1,9 @@
 //! The world: two hosts with their TCPs and applications, a hostile network, a clock.
 //!
-//! [`plan`] says what a world is made of, [`state`] is one situation in it, [`net`] the network, [`step`] what can
-//! happen next, [`saturate`] the reduction, [`history`] what users saw, [`judge`] what must hold of a step,
-//! [`coverage`] what was exercised. Generic in the endpoint: nothing here knows how a TCP works.
+//! [`plan`] says what a world is made of, [`state`] is one situation in it, [`net`] the network, [`action`] what can
+//! happen, [`history`] what users saw, [`coverage`] what was exercised. Inside: `step` (what can happen next, with
+//! `apps` and `accidents`), `host` (one event of one host), `judge` (what must hold of it), `saturate` (the
+//! reduction) and `memo`. Generic in the endpoint: nothing here knows how a TCP works.
 
 mod accidents;
 pub mod action;
