@@ -49,7 +49,7 @@ const fn violated(
 
 /// Every rule, once at least.
 pub const CASES: &[Case] = &[
-    violated(Rule::TimeWait, "reuse", "stream", 515_043, 16),
+    violated(Rule::TimeWait, "reuse", "stream", 1_097_877, 16),
     violated(
         Rule::TimeWaitIgnoresRst,
         "assassination",
@@ -57,7 +57,7 @@ pub const CASES: &[Case] = &[
         21_412,
         13,
     ),
-    violated(Rule::TimeWaitIgnoresRst, "reuse", "stream", 515_043, 16),
+    violated(Rule::TimeWaitIgnoresRst, "reuse", "stream", 1_097_877, 16),
     violated(Rule::AckBound, "reopen-old-syn", "machine", 72_816, 14),
     violated(Rule::AckWindow, "old-ack", "stream", 20_234, 8),
     violated(Rule::FinInOrder, "close-half", "stream", 21_412, 7),
@@ -143,7 +143,7 @@ pub const CASES: &[Case] = &[
         72_816,
         15,
     ),
-    violated(Rule::QuietTime, "crash", "stream", 275_477, 10),
+    violated(Rule::QuietTime, "crash", "stream", 228_391, 10),
     violated(Rule::IsnAbove, "reuse-above", "stream", 52_400, 13),
     violated(
         Rule::SynSentAck,

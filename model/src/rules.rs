@@ -134,7 +134,7 @@ rules! {
     ReopenIsnAbove "reopen-isn-above" "RFC 9293 3.6.1, MAY-2 (1)" 6 Safety "rhl"
         "A reopened TIME_WAIT chooses an ISN above all that it used before"
         "old segments fit into the new connection";
-    ReopenGoesBack "reopen-goes-back" "RFC 9293 3.6.1, MAY-2 (2)" 7 Safety "rhl"
+    ReopenGoesBack "reopen-goes-back" "RFC 9293 3.6.1, MAY-2 (2)" 7 Safety "rh"
         "A reopened TIME_WAIT goes back if the SYN was an old duplicate"
         "an old SYN ends TIME_WAIT";
     QuietTime "quiet-time" "RFC 9293 3.4.3" 9 Safety "rhl7"

@@ -47,13 +47,11 @@ pub enum Fault {
     Untold,
     /// TIME_WAIT ended before its time.
     Assassinated,
-    /// A connection that the other TCP is no part of: established by old segments.
-    Phantom,
 }
 
 impl Fault {
     /// All of them, in order of their bits.
-    pub const ALL: [Fault; 22] = [
+    pub const ALL: [Fault; 21] = [
         Fault::Mixed,
         Fault::Order,
         Fault::Twice,
@@ -75,7 +73,6 @@ impl Fault {
         Fault::SilentLoss,
         Fault::Untold,
         Fault::Assassinated,
-        Fault::Phantom,
     ];
 
     /// Its bit.
@@ -111,7 +108,6 @@ impl Fault {
             Fault::SilentLoss => "received data was thrown away and the peer not told",
             Fault::Untold => "a connection ended by a RST and its user was told nothing",
             Fault::Assassinated => "TIME_WAIT ended before its time",
-            Fault::Phantom => "a connection was established that the peer takes no part in",
         }
     }
 }
@@ -175,18 +171,11 @@ pub const PROPERTIES: &[Property] = &[
 ];
 
 /// Properties that only some scenarios check: true of some rules' worlds, not of every one.
-pub const SPECIAL: &[Property] = &[
-    Property {
-        id: "time-wait-lasts",
-        says: "TIME_WAIT ends by its timer, its user or a reopening only (RFC 1337)",
-        faults: bits(&[Fault::Assassinated]),
-    },
-    Property {
-        id: "no-phantom",
-        says: "a connection is established only if the peer's TCP takes part in it",
-        faults: bits(&[Fault::Phantom]),
-    },
-];
+pub const SPECIAL: &[Property] = &[Property {
+    id: "time-wait-lasts",
+    says: "TIME_WAIT ends by its timer, its user or a reopening only (RFC 1337)",
+    faults: bits(&[Fault::Assassinated]),
+}];
 
 /// The bits of all of [`PROPERTIES`].
 pub const EVERYWHERE: u32 = PROPERTIES[0].faults | PROPERTIES[1].faults | PROPERTIES[2].faults;

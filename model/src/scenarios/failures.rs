@@ -57,7 +57,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "the client crashes, keeps quiet for one MSL and opens again with any number",
         expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::SecondLifeReads, Goal::ToldReset],
-        pinned: [275_477, 1_968_163],
+        pinned: [228_391, 1_931_516],
         special: 0,
         spares: LATE_RESETS,
         build: crashing,
@@ -86,7 +86,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         goals: &[Goal::Finished, Goal::SecondLifeReads, Goal::ToldReset],
         pinned: [145_704, 1_060_279],
         special: 0,
-        spares: LATE_RESETS,
+        spares: 0,
         build: |size| {
             let mut plan = crashing(size);
             plan.hosts[0].lives[1].steps[0] = Step::Connect(AT_ONCE);

@@ -213,7 +213,7 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         };
         let listens =
             || E::observe(&self.plan.hosts[peer].tcp, &s.ends[peer]).state == TcpState::Listen;
-        let drained = || !s.in_flight().iter().any(|f| usize::from(f.from()) == host);
+        let drained = || s.apps[host].closed_for > self.plan.lifetime;
         (!w.peer_finished || finished())
             && (!w.peer_listens || listens())
             && (!w.drained || drained())
@@ -298,6 +298,7 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         app.top = 0;
         app.elapsed = 0;
         app.begun = 0;
+        app.closed_for = 0;
         app.refused = 0;
         app.fin_held_of = 0;
         app.fin_of = 0;
@@ -345,6 +346,17 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             IsnPolicy::Menu(m) => isns.extend(m.iter().take(16).map(|d| iss.saturating_add(*d))),
         }
         isns
+    }
+
+    /// Whether the next life of a host waits for the segments of this one to drain. A host cannot see the network:
+    /// it waits until its TCP has been CLOSED for longer than a lifetime, so that nothing the connection sent is left.
+    /// (Not "nothing of it is in flight": a network with more in it could then do less, and saturation were unsound.)
+    pub(super) fn waits_to_drain(&self, s: &State<E::Image, N>, host: usize) -> bool {
+        let life = usize::from(s.apps[host].life) + 1;
+        let next = self.plan.hosts[host].lives.get(life);
+        let first = next.and_then(|l| l.steps.first());
+        let waits = matches!(first, Some(Step::Listen(w) | Step::Connect(w)) if w.drained);
+        waits && self.is_over(s, host)
     }
 
     pub(super) fn is_over(&self, s: &State<E::Image, N>, host: usize) -> bool {

@@ -14,7 +14,7 @@ pub struct When {
     pub peer_finished: bool,
     /// The peer's TCP is in LISTEN.
     pub peer_listens: bool,
-    /// None of this host's own segments is in flight any more.
+    /// The host's TCP has been CLOSED for longer than a lifetime: what the connection sent has drained.
     pub drained: bool,
 }
 
@@ -35,7 +35,7 @@ impl When {
         peer_listens: true,
         ..When::AT_ONCE
     };
-    /// When what the host sent has drained from the network.
+    /// When what the connection sent has drained from the network.
     pub const DRAINED: When = When {
         drained: true,
         ..When::AT_ONCE

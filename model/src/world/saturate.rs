@@ -10,7 +10,7 @@ use super::World;
 use super::coverage::Covered;
 use super::host::may_refuse;
 use super::memo::{Asks, Quiet, Who};
-use super::net::{self, Added, InFlight, Sender};
+use super::net::{self, Added, InFlight, Sender, Unfit};
 use super::state::State;
 use crate::endpoint::{Effects, Endpoint, Event, Flags, TcpState, Timer};
 use crate::seq::Seq;
@@ -190,8 +190,14 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         covered.rules.0 |= out.rules.0;
         let mut quiet = Some(Quiet::Nothing);
         for seg in &out.segments {
-            let Ok(f) = InFlight::pack(seg, by, &self.bases) else {
-                continue;
+            let f = match InFlight::pack(seg, by, &self.bases) {
+                Ok(f) => f,
+                Err(Unfit::Range) => {
+                    self.coverage.hit_bound();
+                    continue;
+                }
+                // Not a quiet send: the step that makes it is judged.
+                Err(Unfit::Text) => return None,
             };
             // A segment of a stream says whose it is: that is not the endpoint's alone.
             let alone = out.segments.len() == 1 && !f.is_in_stream();

@@ -50,6 +50,8 @@ pub struct App {
     pub last_iss: i8,
     /// One past the highest number used in the life before.
     pub last_top: i8,
+    /// Ticks since its TCP was CLOSED, while its next life waits for its segments to drain; saturating.
+    pub closed_for: u8,
     /// Ticks since this life's incarnation began, saturating (for the ISN clock).
     pub elapsed: u8,
     /// The same for the life before.

@@ -191,6 +191,13 @@ impl<E: Endpoint, const N: usize> World<E, N> {
                 &mut out,
             );
             let app = &mut next.apps[host];
+            let closed =
+                E::observe(&self.plan.hosts[host].tcp, &s.ends[host]).state == TcpState::Closed;
+            app.closed_for = if closed && self.waits_to_drain(s, host) {
+                (s.apps[host].closed_for + 1).min(self.plan.lifetime + 1)
+            } else {
+                0
+            };
             if app.quiet > 0 {
                 app.quiet -= 1;
             }
