@@ -144,15 +144,30 @@ fn memory_of_quiet_deliveries_hides_nothing() {
 
 #[test]
 fn numbers_wrap_without_a_trace() {
-    let wrapping = plan("wrap", RuleSet::EMPTY);
-    let mut plain = wrapping.clone();
-    (plain.hosts[0].base, plain.hosts[1].base) = (Seq::new(1_000), Seq::new(5_000));
-    let [wrapping, plain] = [wrapping, plain].map(|p| Arc::new(World::<Spec, ROOM>::new(p)));
-    let [there, here] = [&wrapping, &plain].map(|w| run(Engine::Timely, 2, w));
-    assert_eq!((there.end, counts(&there)), (here.end, counts(&here)));
+    let explored = |id, bases: [u32; 2]| {
+        let mut plan = plan(id, RuleSet::EMPTY);
+        for (host, base) in plan.hosts.iter_mut().zip(bases) {
+            host.base = Seq::new(base);
+        }
+        let world = Arc::new(World::<Spec, ROOM>::new(plan));
+        let found = run(Engine::Timely, 2, &world);
+        assert_eq!(found.end, End::Exhausted, "{id} {bases:?}");
+        (
+            counts(&found),
+            world.coverage.snapshot().reaches(Goal::Wrapped),
+        )
+    };
+    let (far, wraps) = explored("close-half", [1_000, 5_000]);
+    assert!(!wraps);
     assert_eq!(
-        [&wrapping, &plain].map(|w| w.coverage.snapshot().reaches(Goal::Wrapped)),
-        [true, false]
+        explored("close-half", [u32::MAX - 1, u32::MAX - 3]),
+        (far, true)
+    );
+    // One number is not like the others: the RST that answers a SYN has the absolute number 0 (3.10.7.1). The
+    // scenario's own numbers let it be the very one that a later incarnation expects.
+    assert_ne!(
+        explored("wrap", [u32::MAX - 1, u32::MAX - 3]).0,
+        explored("wrap", [1_000, 5_000]).0
     );
 }
 
@@ -173,25 +188,6 @@ fn nothing_is_drawn_from_the_host_names() {
         if plan.strays.is_empty() && plan.clocks == Clocks::Together {
             is_its_own_mirror(id, plan);
         }
-    }
-}
-
-#[test]
-fn clocks_in_turn_favour_no_host() {
-    for (id, plan) in small() {
-        if plan.strays.is_empty() && plan.clocks == Clocks::InTurn {
-            is_its_own_mirror(id, plan);
-        }
-    }
-    let mut reused = plan("reuse-equal", RuleSet::EMPTY);
-    reused.clocks = Clocks::InTurn;
-    reused.judged = properties::named("stream").unwrap().faults;
-    for time_wait in 0..=3 {
-        reused
-            .hosts
-            .iter_mut()
-            .for_each(|h| h.tcp.time_wait = time_wait);
-        is_its_own_mirror("reuse-equal, clocks in turn", reused.clone());
     }
 }
 
