@@ -26,8 +26,10 @@ pub struct Case {
     pub property: &'static str,
     /// What is expected.
     pub without: Without,
-    /// Unique states of the scenario with all rules on, that property alone judged.
+    /// Unique states of the scenario with the rule on, that property alone judged.
     pub with: u64,
+    /// A rule that is off in both runs: it stands behind this one and would catch the same failure.
+    pub behind: Option<Rule>,
 }
 
 const fn violated(
@@ -44,12 +46,25 @@ const fn violated(
         property,
         without: Without::Violated(steps),
         with,
+        behind: None,
     }
 }
 
+/// Hazards of the list that no rule of its own prevents, with what there is instead.
+pub const NOT_A_RULE: &[(u8, &str)] = &[
+    (
+        16,
+        "not expressible: needs a sender that moves SND.NXT back to retransmit, and this one does not",
+    ),
+    (
+        18,
+        "no clause prevents it: the application has to close (whether every close ends is liveness, not decided here)",
+    ),
+];
+
 /// Every rule, once at least.
 pub const CASES: &[Case] = &[
-    violated(Rule::TimeWait, "reuse", "stream", 1_097_877, 16),
+    violated(Rule::TimeWait, "reuse", "stream", 518_022, 16),
     violated(
         Rule::TimeWaitIgnoresRst,
         "assassination",
@@ -57,7 +72,7 @@ pub const CASES: &[Case] = &[
         21_412,
         13,
     ),
-    violated(Rule::TimeWaitIgnoresRst, "reuse", "stream", 1_097_877, 16),
+    violated(Rule::TimeWaitIgnoresRst, "reuse", "stream", 518_022, 16),
     violated(Rule::AckBound, "reopen-old-syn", "machine", 72_816, 14),
     violated(Rule::AckWindow, "old-ack", "stream", 20_234, 8),
     violated(Rule::FinInOrder, "close-half", "stream", 21_412, 7),
@@ -78,7 +93,7 @@ pub const CASES: &[Case] = &[
         11,
     ),
     violated(Rule::ArmTimeWait, "abort-active", "machine", 105_954, 11),
-    violated(Rule::OrphanTimeout, "peer-vanishes", "machine", 11_763, 8),
+    violated(Rule::OrphanTimeout, "peer-vanishes", "machine", 14_719, 8),
     violated(
         Rule::ResetUnread,
         "close-unread",
@@ -102,7 +117,7 @@ pub const CASES: &[Case] = &[
         8,
     ),
     violated(Rule::SynChallenge, "old-syn", "told-truthfully", 17_615, 8),
-    violated(Rule::AbortLingers, "abort-reuse", "stream", 73_154, 16),
+    violated(Rule::AbortLingers, "abort-reuse", "stream", 53_405, 16),
     violated(
         Rule::CloseQueuesFin,
         "close-early-pending",
@@ -118,22 +133,33 @@ pub const CASES: &[Case] = &[
         6,
     ),
     violated(Rule::ResetIsNotEnd, "close-unread", "stream", 24_788, 9),
-    violated(Rule::Persist, "zero-window", "machine", 15_415, 7),
-    violated(Rule::CloseAtOnce, "zero-window", "machine", 15_415, 6),
+    violated(Rule::Persist, "zero-window", "machine", 31_721, 7),
+    violated(Rule::CloseAtOnce, "zero-window", "machine", 31_721, 6),
     violated(Rule::TrimOverlap, "close-half", "machine", 21_412, 8),
     violated(Rule::ReceiveInFinWait2, "close-half", "machine", 21_412, 10),
     violated(Rule::NeverAnswerRst, "close-half", "machine", 21_412, 17),
     violated(Rule::StopTimers, "keep-alive", "machine", 19_773, 9),
-    violated(Rule::Paws, "paws", "stream", 154_907, 8),
+    violated(Rule::Paws, "paws", "stream", 50_475, 8),
     Case {
         rule: Rule::ReopenNewer,
         scenario: "reopen-old-stamp",
         size: Size::Smoke,
         property: "time-wait-lasts",
         without: Without::Survives(
-            "an old SYN reopens, and MAY-2 (2) takes it back: one rule behind the other",
+            "an old SYN reopens, and MAY-2 (2) takes it back: one rule behind the other (next row)",
         ),
-        with: 460_893,
+        with: 390_570,
+        behind: None,
+    },
+    Case {
+        behind: Some(Rule::ReopenGoesBack),
+        ..violated(
+            Rule::ReopenNewer,
+            "reopen-old-stamp",
+            "time-wait-lasts",
+            390_570,
+            15,
+        )
     },
     violated(Rule::ReopenIsnAbove, "reopen", "stream", 32_667, 16),
     violated(
@@ -143,7 +169,7 @@ pub const CASES: &[Case] = &[
         72_816,
         15,
     ),
-    violated(Rule::QuietTime, "crash", "stream", 228_391, 10),
+    violated(Rule::QuietTime, "crash", "stream", 199_319, 10),
     violated(Rule::IsnAbove, "reuse-above", "stream", 52_400, 13),
     violated(
         Rule::SynSentAck,

@@ -12,6 +12,10 @@ use crate::seq::Seq;
 /// The timestamp clock at every step. A state holds nothing absolute: an older value is `NOW - age`.
 pub const NOW: u32 = 1 << 16;
 
+/// Ages of timestamps saturate here, beyond any lifetime: what is that old is simply old. TS.Recent stays one younger, so
+/// that it is older than anything that can be in flight (deep size: three ticks) and younger than what is simply old.
+pub const OLDEST: u8 = 5;
+
 /// The longest text of one segment, and the largest buffer of an endpoint, in bytes.
 pub const MAX_DATA: usize = 4;
 

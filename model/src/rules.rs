@@ -138,7 +138,7 @@ rules! {
         "A reopened TIME_WAIT goes back if the SYN was an old duplicate"
         "an old SYN ends TIME_WAIT";
     QuietTime "quiet-time" "RFC 9293 3.4.3" 9 Safety "rhl7"
-        "After a crash that forgot sequence numbers a host keeps quiet for one MSL"
+        "After a crash that forgot sequence numbers a host keeps quiet"
         "new numbers overlap segments of the life before the crash";
     IsnAbove "isn-above" "RFC 9293 3.4.1, MUST-8" 6 Safety "rhl7"
         "An ISN lies above the sequence space of the incarnation before"

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use farewell_model::ablation::{CASES, Without};
+use farewell_model::ablation::{CASES, NOT_A_RULE, Without};
 use farewell_model::check::{End, Engine, Limits, Outcome, explore};
-use farewell_model::properties;
+use farewell_model::properties::{self, Fault};
 use farewell_model::rules::{RULES, RuleSet};
 use farewell_model::scenarios::{self, Expect, Scenario, Size};
 use farewell_model::spec::transition::TABLE;
@@ -98,20 +98,21 @@ fn ablation_is_as_pinned() {
         let property = properties::named(case.property).expect("the property exists");
         let judged = |off| {
             let mut plan = s.plan(case.size, off);
-            plan.judged = property.faults;
-            // What the scenario leaves to another is left to it here too.
-            plan.judged &= !s.spares;
+            plan.judged &= property.faults;
             plan
         };
         let name = format!("{} in {}", case.rule.id(), case.scenario);
-        let (with, _) = run(judged(RuleSet::EMPTY));
+        let behind = case
+            .behind
+            .map_or(RuleSet::EMPTY, |r| RuleSet::EMPTY.with(r));
+        let (with, _) = run(judged(behind));
         if with.end != End::Exhausted || with.bound_hit || with.unique != case.with {
             wrong.push(format!(
                 "{name}: with it {:?}, {} states",
                 with.end, with.unique
             ));
         }
-        let (without, _) = run(judged(RuleSet::EMPTY.with(case.rule)));
+        let (without, _) = run(judged(behind.with(case.rule)));
         let steps = without.trace.len().saturating_sub(1) as u32;
         let as_pinned = match (case.without, without.end) {
             (Without::Violated(n), End::Violated { .. }) => n == steps,
@@ -126,6 +127,37 @@ fn ablation_is_as_pinned() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A scenario that does not judge late resets has them, and names one that declares just that.
+#[test]
+fn late_resets_are_declared() {
+    for s in scenarios::all() {
+        let Some(by) = s.late_resets else { continue };
+        let declares = scenarios::named(by).expect("the scenario exists");
+        assert!(
+            matches!(declares.expects, Expect::Violated("told-truthfully", _)),
+            "{by}"
+        );
+        for (id, world) in [(s.id, s), (by, declares)] {
+            let mut plan = world.plan(Size::Smoke, RuleSet::EMPTY);
+            plan.judged = Fault::FalseReset.bit();
+            let (found, _) = run(plan);
+            assert!(matches!(found.end, End::Violated { .. }), "{id}");
+        }
+    }
+}
+
+/// Rows of the list of hazards.
+const HAZARDS: u8 = 32;
+
+#[test]
+fn every_hazard_has_a_rule_or_a_reason() {
+    for hazard in 1..=HAZARDS {
+        let ruled = RULES.iter().any(|r| r.hazard == hazard);
+        let reason = NOT_A_RULE.iter().any(|(h, _)| *h == hazard);
+        assert!(ruled != reason, "hazard {hazard}");
+    }
 }
 
 #[test]

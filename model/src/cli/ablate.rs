@@ -7,7 +7,7 @@ use super::output::Out;
 use super::registry::{Finding, Registry, Setup};
 use super::session::Session;
 use super::{Failure, Status, counterexample, names};
-use crate::ablation::{Case, Without};
+use crate::ablation::{Case, NOT_A_RULE, Without};
 use crate::check::End;
 use crate::properties;
 use crate::report::text::{self, grouped};
@@ -90,7 +90,13 @@ pub(super) fn run(a: &args::Ablate, registry: &Registry, out: &mut Out) -> Resul
             .iter()
             .map(|r| json!({ "rule": r.id, "why": undecided(r) }))
             .collect();
-        out.json(&json!({ "command": "ablate", "status": status as u8, "cases": rows, "undecided": open }));
+        let hazards: Vec<Value> = NOT_A_RULE
+            .iter()
+            .map(|(hazard, why)| json!({ "hazard": hazard, "why": why }))
+            .collect();
+        out.json(&json!({
+            "command": "ablate", "status": status as u8, "cases": rows, "undecided": open, "not_a_rule": hazards,
+        }));
     }
     Ok(status)
 }
@@ -107,10 +113,13 @@ fn ablated<'a>(
     let property = names::property(case.property)?;
     let with = Setup {
         judged: Some(property.faults),
+        off: case
+            .behind
+            .map_or(RuleSet::EMPTY, |r| RuleSet::EMPTY.with(r)),
         ..Setup::of(case.size)
     };
     let without = Setup {
-        off: RuleSet::EMPTY.with(case.rule),
+        off: with.off.with(case.rule),
         ..with
     };
     let explore = |setup: &Setup| {
@@ -225,6 +234,12 @@ fn print(r: &Row<'_>, out: &mut Out) {
                 .collect::<Vec<_>>(),
         )
     };
+    if let Some(behind) = r.case.behind {
+        more(&format!(
+            "{} is off in both runs: it would catch the same failure",
+            behind.id()
+        ));
+    }
     if let (Without::Survives(why), Some(End::Exhausted)) =
         (r.case.without, r.without.as_ref().map(|f| f.end))
     {
@@ -252,6 +267,21 @@ fn finish(rows: &[Row<'_>], open: &[&RuleInfo], status: Status, out: &mut Out) {
         out.line("Not in the matrix:");
         for r in open {
             out.line(&format!("  {}{}", text::pad(r.id, 24), undecided(r)));
+        }
+    }
+    if !rows.is_empty() {
+        out.line("");
+        out.line("Hazards that no rule of this list prevents:");
+        for (hazard, why) in NOT_A_RULE {
+            let lines = text::wrap(why, 94);
+            for (n, l) in lines.iter().enumerate() {
+                let name = if n == 0 {
+                    hazard.to_string()
+                } else {
+                    String::new()
+                };
+                out.line(&format!("  {name:>2}  {l}"));
+            }
         }
     }
     if let Some(dir) = rows.iter().find_map(|r| r.saved.as_deref()) {
@@ -282,6 +312,7 @@ fn finish(rows: &[Row<'_>], open: &[&RuleInfo], status: Status, out: &mut Out) {
 fn row_json(r: &Row<'_>) -> Value {
     json!({
         "rule": r.case.rule.id(),
+        "off_in_both": r.case.behind.map(crate::rules::Rule::id),
         "hazard": r.case.rule.info().hazard,
         "scenario": r.case.scenario,
         "size": r.case.size.name(),

@@ -69,6 +69,7 @@ fn row(r: &Row<'_>) -> Value {
         "scenario": r.card.id,
         "declares": expects(r.card),
         "verdict": r.verdict.key(),
+        "late_resets_declared_by": r.card.late_resets,
         "counts": counts(f),
         "reused_states": f.covered.reused,
         "states": f.covered.state_names().collect::<Vec<_>>(),

@@ -113,7 +113,18 @@ pub(super) fn show(a: &args::Show, registry: &Registry, out: &mut Out) -> Result
     out.lines(&text::wrap(&format!("{}: {}", card.id, card.shows), PAGE));
     out.line("");
     match card.expects {
-        Expect::Verified => out.line("Declares: verified, with nothing left unexplored."),
+        Expect::Verified => {
+            out.line("Declares: verified, with nothing left unexplored.");
+            if let Some(by) = card.late_resets {
+                out.lines(&text::wrap(
+                    &format!(
+                        "Not judged here: \"reset\" told without a cause, by a RST that outlived its connection; \
+                         {by} declares it."
+                    ),
+                    PAGE,
+                ));
+            }
+        }
         Expect::Violated(property, why) => {
             out.lines(&text::wrap(
                 &format!("Declares: property {property} is violated: {why}."),

@@ -10,6 +10,7 @@ use super::bounds;
 use crate::ablation::{self, Case};
 use crate::check::{self, CheckError, End, Engine, Limits, Progress, Width};
 use crate::endpoint::Endpoint;
+use crate::properties::Fault;
 use crate::report::saved::Malformed;
 use crate::report::{Story, tell};
 use crate::rules::{Profile, RuleSet};
@@ -68,6 +69,8 @@ pub struct Card {
     pub goals: &'static [Goal],
     /// Properties besides those that every scenario checks, as bits.
     pub special: u32,
+    /// The scenario that declares the late resets which this one does not judge.
+    pub late_resets: Option<&'static str>,
 }
 
 /// What a run found, without the type of its states.
@@ -150,6 +153,7 @@ impl Registry {
                 expects: s.expects,
                 goals: s.goals,
                 special: s.special,
+                late_resets: s.late_resets,
             };
             let plan =
                 |s: &scenarios::Scenario, setup: &Setup| s.plan(setup.size, setup.rules_off());
@@ -214,6 +218,9 @@ impl<E: Endpoint> Worlds<E> {
         plan.saturated = setup.saturated;
         if let Some(judged) = setup.judged {
             plan.judged = judged;
+            if self.card.late_resets.is_some() {
+                plan.judged &= !Fault::FalseReset.bit();
+            }
         }
         plan
     }

@@ -61,7 +61,7 @@ pub(super) fn row(r: &Row<'_>, out: &mut Out) {
             .trim_end()
             .to_owned(),
         f.covered.most_live.to_string(),
-        r.verdict.cell(),
+        r.verdict.cell(r.card),
     ];
     out.line(&text::line(&COLUMNS, &WIDTHS, &cells));
 }
@@ -104,6 +104,9 @@ pub(super) fn foot(report: &Report<'_>, out: &mut Out) {
             "probability below {collision:.0e} that two states shared a fingerprint and hid something"
         ),
     );
+    if let Some(resets) = late_resets(report) {
+        fact("late resets", resets);
+    }
     fact("bounds", bounds(report));
     fact(
         "not in it",
@@ -126,6 +129,22 @@ fn exercised(e: &Exercised) -> String {
         e.rule_count(),
         RULES.len()
     )
+}
+
+/// What "late resets apart" means, if a verdict says it.
+fn late_resets(report: &Report<'_>) -> Option<String> {
+    let apart = |r: &&Row<'_>| r.verdict == Verdict::Verified && r.card.late_resets.is_some();
+    let mut declared: Vec<_> = report.rows.iter().filter(apart).collect();
+    declared.sort_by_key(|r| r.card.late_resets);
+    declared.dedup_by_key(|r| r.card.late_resets);
+    let by: Vec<_> = declared.iter().filter_map(|r| r.card.late_resets).collect();
+    (!by.is_empty()).then(|| {
+        format!(
+            "where numbers may be used again, the RST that answered an old segment can reset the next connection, and \
+             its user is told \"reset\" without a cause: not judged there, declared by {}",
+            by.join(", ")
+        )
+    })
 }
 
 fn bounds(report: &Report<'_>) -> String {

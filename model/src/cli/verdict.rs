@@ -77,8 +77,9 @@ impl Verdict {
     }
 
     /// As it stands in a table.
-    pub(super) fn cell(&self) -> String {
+    pub(super) fn cell(&self, card: &Card) -> String {
         match self {
+            Verdict::Verified if card.late_resets.is_some() => "verified, late resets apart".into(),
             Verdict::Verified => "verified".into(),
             Verdict::AsDeclared => "violated, as it must be".into(),
             Verdict::Violated(ids) if ids.len() > 2 => {
@@ -156,6 +157,7 @@ mod tests {
             expects,
             goals: &[Goal::Finished],
             special: 0,
+            late_resets: None,
         }
     }
 

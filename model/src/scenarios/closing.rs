@@ -1,9 +1,9 @@
 //! One connection: every way of opening and closing it.
 
 use super::build::{client, server, world};
-use super::{Expect, Scenario, Size};
+use super::{SCENARIO, Scenario, Size};
 use crate::spec::choices::AckWhen;
-use crate::world::{Clocks, Goal, Step, When};
+use crate::world::{Goal, Step, When};
 
 const AT_ONCE: When = When::AT_ONCE;
 
@@ -11,11 +11,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "close-half",
         shows: "the client half-closes first, data still flows the other way, then the server closes",
-        expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::AllDelivered],
         pinned: [21_412, 201_584],
-        special: 0,
-        spares: 0,
         build: |size| {
             world(
                 size,
@@ -23,15 +20,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                 &server(size.bytes(), AT_ONCE),
             )
         },
+        ..SCENARIO
     },
     Scenario {
         id: "close-passive-first",
         shows: "the side that listened closes first and goes through TIME_WAIT",
-        expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::AllDelivered],
         pinned: [8_956, 72_836],
-        special: 0,
-        spares: 0,
         build: |size| {
             let n = size.bytes();
             world(
@@ -52,11 +47,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                 ],
             )
         },
+        ..SCENARIO
     },
     Scenario {
         id: "close-simultaneous",
         shows: "both sides write and close at any moment, also at once: CLOSING, and TIME_WAIT on both sides",
-        expects: Expect::Verified,
         goals: &[
             Goal::Finished,
             Goal::AllDelivered,
@@ -64,8 +59,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             Goal::BothTimeWait,
         ],
         pinned: [436_036, 5_014_487],
-        special: 0,
-        spares: 0,
         build: |size| {
             let n = size.bytes();
             world(
@@ -84,15 +77,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                 ],
             )
         },
+        ..SCENARIO
     },
     Scenario {
         id: "open-simultaneous",
         shows: "both sides open actively at once; then one closes, and the other",
-        expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::AllDelivered],
         pinned: [47_076, 379_843],
-        special: 0,
-        spares: 0,
         build: |size| {
             let n = size.bytes();
             world(
@@ -106,30 +97,26 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                 &[Step::Connect(AT_ONCE), Step::AwaitEnd, Step::Finish(n)],
             )
         },
+        ..SCENARIO
     },
     Scenario {
         id: "close-early-active",
         shows: "the side that opened actively closes before the handshake ends",
-        expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::AllDelivered, Goal::ToldReset],
         pinned: [27_641, 207_286],
-        special: 0,
-        spares: 0,
         build: |size| {
             let n = size.bytes();
             let a = [Step::Connect(AT_ONCE), Step::Shutdown, Step::AwaitEnd];
             let b = [Step::Connect(AT_ONCE), Step::AwaitEnd, Step::Finish(n)];
             world(size, &a, &b)
         },
+        ..SCENARIO
     },
     Scenario {
         id: "close-early-passive",
         shows: "the side that listened closes in LISTEN or in SYN_RECEIVED, with nothing to send",
-        expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::AllDelivered, Goal::ToldRefused],
         pinned: [24_610, 201_635],
-        special: 0,
-        spares: 0,
         build: |size| {
             world(
                 size,
@@ -143,15 +130,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                 &[Step::Listen(AT_ONCE), Step::Shutdown, Step::AwaitEnd],
             )
         },
+        ..SCENARIO
     },
     Scenario {
         id: "close-early-pending",
         shows: "the side that listened closes in SYN_RECEIVED with data pending: the FIN waits behind it",
-        expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::AllDelivered],
         pinned: [93_236, 892_920],
-        special: 0,
-        spares: 0,
         build: |size| {
             let n = size.bytes();
             world(
@@ -166,35 +151,29 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                 &[Step::Listen(AT_ONCE), Step::Finish(n), Step::AwaitEnd],
             )
         },
+        ..SCENARIO
     },
     Scenario {
         id: "reorder-held",
         shows: "data and FIN arrive out of order and are held until what stands in front of them has come",
-        expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::AllDelivered],
         pinned: [44_742, 525_994],
-        special: 0,
-        spares: 0,
         build: |size| reordered(size, true),
+        ..SCENARIO
     },
     Scenario {
         id: "reorder-dropped",
         shows: "the same without a reassembly queue: what is out of order is dropped and sent again",
-        expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::AllDelivered],
         pinned: [27_653, 324_924],
-        special: 0,
-        spares: 0,
         build: |size| reordered(size, false),
+        ..SCENARIO
     },
     Scenario {
         id: "zero-window",
         shows: "a close behind a closed window: probes, then the data, then the FIN",
-        expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::AllDelivered],
-        pinned: [15_415, 121_072],
-        special: 0,
-        spares: 0,
+        pinned: [31_721, 296_186],
         build: |size| {
             let mut plan = world(
                 size,
@@ -205,29 +184,27 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                     Step::Shutdown,
                     Step::AwaitEnd,
                 ],
-                &[Step::Listen(AT_ONCE), Step::ReceiveAll, Step::Close],
+                &[Step::Listen(AT_ONCE), Step::ReceiveAll, Step::Finish(1)],
             )
             .both(|h| h.tcp.fixed_window = false);
             plan.hosts[1].reads = false;
             plan.hosts[1].tcp.receive_buffer = 1;
             plan
         },
+        ..SCENARIO
     },
     Scenario {
         id: "zero-window-close-wait",
         shows: "the side that was closed first has data behind a closed window: LAST_ACK only when its FIN goes out",
-        expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::AllDelivered],
-        pinned: [16_235, 121_025],
-        special: 0,
-        spares: 0,
+        pinned: [52_577, 441_727],
         build: |size| {
             let mut plan = world(
                 size,
                 &[
                     Step::Connect(AT_ONCE),
                     Step::AwaitEstablished,
-                    Step::Shutdown,
+                    Step::Finish(1),
                     Step::ReceiveAll,
                 ],
                 &[
@@ -242,15 +219,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             plan.hosts[0].tcp.receive_buffer = 1;
             plan
         },
+        ..SCENARIO
     },
     Scenario {
         id: "zero-window-closing",
         shows: "both close, one behind a closed window: CLOSING still sends its data, then its FIN",
-        expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::AllDelivered],
         pinned: [144_091, 1_071_738],
-        special: 0,
-        spares: 0,
         build: |size| {
             let mut plan = world(
                 size,
@@ -272,15 +247,40 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             plan.hosts[1].tcp.receive_buffer = 1;
             plan
         },
+        ..SCENARIO
+    },
+    Scenario {
+        id: "zero-window-fin",
+        shows: "the FIN goes out into a closed window when no data stands in front of it: dropped there, and sent again",
+        goals: &[Goal::Finished, Goal::AllDelivered],
+        pinned: [43_106, 348_908],
+        build: |size| {
+            let mut plan = world(
+                size,
+                &[
+                    Step::Connect(AT_ONCE),
+                    Step::AwaitEstablished,
+                    Step::Send(1),
+                    Step::Shutdown,
+                    Step::AwaitEnd,
+                ],
+                &[Step::Listen(AT_ONCE), Step::ReceiveAll, Step::Finish(1)],
+            )
+            .both(|h| {
+                h.tcp.fixed_window = false;
+                h.tcp.choices.fin_into_zero_window = true;
+            });
+            plan.hosts[1].reads = false;
+            plan.hosts[1].tcp.receive_buffer = 1;
+            plan
+        },
+        ..SCENARIO
     },
     Scenario {
         id: "open-from-listen",
         shows: "a side that listens opens actively instead",
-        expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::AllDelivered],
         pinned: [7_495, 57_219],
-        special: 0,
-        spares: 0,
         build: |size| {
             let n = size.bytes();
             world(
@@ -295,15 +295,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                 &[Step::Listen(AT_ONCE), Step::AwaitEnd, Step::Finish(n)],
             )
         },
+        ..SCENARIO
     },
     Scenario {
         id: "close-unread",
         shows: "a close with unread data sends a RST, and the peer is told",
-        expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::ToldReset],
         pinned: [24_788, 132_596],
-        special: 0,
-        spares: 0,
         build: |size| {
             let mut plan = world(
                 size,
@@ -321,15 +319,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             plan.hosts[0].tcp.fixed_window = false;
             plan
         },
+        ..SCENARIO
     },
     Scenario {
         id: "data-after-close",
         shows: "data that arrives after a full close is answered with a RST, and its sender is told",
-        expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::ToldReset],
         pinned: [9_316, 70_945],
-        special: 0,
-        spares: 0,
         build: |size| {
             world(
                 size,
@@ -347,15 +343,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                 ],
             )
         },
+        ..SCENARIO
     },
     Scenario {
         id: "delayed-ack",
         shows: "acknowledgments that wait for the timer or for something to ride on",
-        expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::AllDelivered],
         pinned: [23_141, 213_770],
-        special: 0,
-        spares: 0,
         build: |size| {
             world(
                 size,
@@ -364,33 +358,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             )
             .both(|h| h.tcp.choices.ack = AckWhen::Delayed)
         },
-    },
-    Scenario {
-        id: "clocks-apart",
-        shows: "the hosts' clocks tick in turn, either first, rather than together",
-        expects: Expect::Verified,
-        goals: &[Goal::Finished, Goal::AllDelivered],
-        pinned: [42_824, 403_168],
-        special: 0,
-        spares: 0,
-        build: |size| {
-            let mut plan = world(
-                size,
-                &client(size.bytes(), AT_ONCE),
-                &server(size.bytes(), AT_ONCE),
-            );
-            plan.clocks = Clocks::InTurn;
-            plan
-        },
+        ..SCENARIO
     },
     Scenario {
         id: "keep-alive",
         shows: "keep-alives probe an idle connection, and stop when it closes",
-        expects: Expect::Verified,
         goals: &[Goal::Finished, Goal::AllDelivered],
         pinned: [19_773, 205_399],
-        special: 0,
-        spares: 0,
         build: |size| {
             let mut plan = world(
                 size,
@@ -409,6 +383,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             plan.hosts[0].tcp.keep_alive = Some(1);
             plan
         },
+        ..SCENARIO
     },
 ];
 

@@ -9,7 +9,7 @@ mod failures;
 mod readings;
 mod reuse;
 
-use crate::properties::EVERYWHERE;
+use crate::properties::{self, EVERYWHERE, Fault};
 use crate::rules::RuleSet;
 use crate::spec::Spec;
 use crate::world::{Goal, Plan};
@@ -82,17 +82,37 @@ pub struct Scenario {
     pub pinned: [u64; 2],
     /// Properties besides those that every scenario checks, as bits.
     pub special: u32,
-    /// Faults that it does not judge, as bits: another scenario of the same world declares them.
-    pub spares: u32,
+    /// Where ISNs may repeat, the RST that a closed port sent to a late segment can hit the next incarnation, however long
+    /// TIME_WAIT is. Such a scenario does not judge [`Fault::FalseReset`] and names the one that declares it.
+    pub late_resets: Option<&'static str>,
     /// Its world at a size.
     pub build: fn(Size) -> Plan<Spec>,
 }
 
+/// What scenarios have in common: verified, nothing special, everything judged.
+const SCENARIO: Scenario = Scenario {
+    id: "",
+    shows: "",
+    expects: Expect::Verified,
+    goals: &[],
+    pinned: [0, 0],
+    special: 0,
+    late_resets: None,
+    build: |size| build::world(size, &[], &[]),
+};
+
 impl Scenario {
-    /// Its plan, with the properties it checks and without the rules in `off`.
+    /// Its plan, with the properties it checks and without the rules in `off`. One that declares a violation looks for that
+    /// property's alone.
     pub fn plan(&self, size: Size, off: RuleSet) -> Plan<Spec> {
         let mut plan = (self.build)(size);
-        plan.judged = (EVERYWHERE | self.special) & !self.spares;
+        plan.judged = EVERYWHERE | self.special;
+        if self.late_resets.is_some() {
+            plan.judged &= !Fault::FalseReset.bit();
+        }
+        if let Expect::Violated(property, _) = self.expects {
+            plan.judged &= properties::named(property).map_or(u32::MAX, |p| p.faults);
+        }
         plan.without(off);
         plan
     }

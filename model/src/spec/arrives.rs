@@ -2,10 +2,10 @@
 
 use super::Machine;
 use super::choices::{Answers, Restart, SynSentRst};
-use super::tcb::{Countdown, Flag, OLDEST};
+use super::tcb::{Countdown, Flag};
 use super::transition::Cause;
 use crate::endpoint::TcpState::*;
-use crate::endpoint::{Flags, Indication, NOW, Segment};
+use crate::endpoint::{Flags, Indication, NOW, OLDEST, Segment};
 use crate::rules::Rule;
 
 impl Machine<'_> {

@@ -205,10 +205,6 @@ impl Held {
     }
 }
 
-/// Ages of timestamps saturate here: beyond any lifetime, all are simply old. TS.Recent stays one younger, so that
-/// what is simply old is older than it.
-pub const OLDEST: u8 = 15;
-
 /// The transmission control block.
 #[derive(
     Clone,

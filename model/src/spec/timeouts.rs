@@ -2,11 +2,11 @@
 
 use super::choices::AckWhen;
 use super::choices::Config;
-use super::tcb::{Countdown, Flag, OLDEST};
+use super::tcb::{Countdown, Flag};
 use super::transition::Cause;
 use super::{Machine, Tcb};
 use crate::endpoint::TcpState::*;
-use crate::endpoint::{Armed, Indication, Timer, TimerSet};
+use crate::endpoint::{Armed, Indication, OLDEST, Timer, TimerSet};
 use crate::rules::Rule;
 
 /// Which timers run, and which of them may fire now.

@@ -1,7 +1,7 @@
 //! The transitions an endpoint may take: data, from which the state diagram is drawn.
 //!
-//! `Machine::enter` performs every transition and looks it up here; the world
-//! judges every step of every endpoint against the same table.
+//! `Machine::enter` performs every transition and looks it up here. What the world judges the steps of an endpoint by is
+//! written down a second time, with the judge.
 
 use crate::endpoint::TcpState::{self, *};
 
@@ -170,25 +170,3 @@ pub fn index_of(from: TcpState, cause: Cause, to: TcpState) -> Option<usize> {
         .iter()
         .position(|t| t.from == from && t.cause == cause && t.to == to)
 }
-
-/// Whether one event can carry an endpoint from one state to the other: by one arrow, or by a chain within one segment.
-pub const fn is_joined(from: TcpState, to: TcpState) -> bool {
-    JOINED[from as usize] & (1 << to as u16) != 0
-}
-
-const JOINED: [u16; 11] = {
-    let mut rows = [0u16; 11];
-    let mut n = 0;
-    while n < TABLE.len() {
-        rows[TABLE[n].from as usize] |= 1 << TABLE[n].to as u16;
-        n += 1;
-    }
-    // SYN,ACK and FIN in one segment.
-    rows[SynSent as usize] |= 1 << CloseWait as u16;
-    // The handshake's ACK lets go a CLOSE that was queued, or brings a FIN along, or both.
-    rows[SynReceived as usize] |=
-        1 << CloseWait as u16 | 1 << FinWait1 as u16 | 1 << Closing as u16;
-    // The peer's FIN acknowledges ours.
-    rows[FinWait1 as usize] |= 1 << TimeWait as u16;
-    rows
-};

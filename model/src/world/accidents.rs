@@ -2,48 +2,35 @@
 
 use super::World;
 use super::action::Action;
-use super::coverage::Covered;
-use super::host::HostStep;
+use super::host::{At, HostStep, Trial};
 use super::net::{self, InFlight, Sender, Symbol};
 use super::plan::{LONG_AGO, Stray};
 use super::saturate;
 use super::state::State;
-use crate::endpoint::{
-    Call, Effects, Endpoint, Event, Flags, MAX_DATA, NOW, Observed, Segment, TcpState, Timestamps,
-};
+use crate::endpoint::{Call, Endpoint, Flags, MAX_DATA, NOW, Segment, TcpState, Timestamps};
 use crate::rules::Rule;
 use crate::seq::Seq;
 
 impl<E: Endpoint, const N: usize> World<E, N> {
     /// ABORT, crash and vanishing, where the plan has them.
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn accidents(
         &self,
-        s: &State<E::Image, N>,
-        host: usize,
-        before: &Observed,
-        next: &mut State<E::Image, N>,
-        out: &mut Effects,
-        covered: &mut Covered,
+        at: At<'_, E::Image, N>,
+        trial: &mut Trial<'_, E::Image, N>,
         each: &mut impl FnMut(Action, &State<E::Image, N>),
     ) {
+        let At { s, host, before } = at;
         let plan = &self.plan.hosts[host];
         let app = &s.apps[host];
         let open = before.state != TcpState::Closed;
         let lingering = before.state == TcpState::TimeWait && before.lingering;
         if plan.aborts && open && !lingering {
-            let step = HostStep {
-                host,
-                event: Event::Call(Call::Abort),
-                isn: None,
-                arrived: None,
-                by_user: true,
-            };
-            if self.host_step(s, before, &step, next, out, covered) {
-                next.apps[host].pc = self.end_of_script(next, host);
-                each(Action::Abort(host as u8), next);
+            if self.host_step(at, &HostStep::call(Call::Abort, None), trial) {
+                trial.next.apps[host].pc = self.end_of_script(&trial.next, host);
+                each(Action::Abort(host as u8), &trial.next);
             }
         }
+        let Trial { next, covered, .. } = trial;
         if app.crashes < plan.crashes && open {
             *next = *s;
             next.ends[host] = E::boot(&plan.tcp);
@@ -51,14 +38,16 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             a.crashes += 1;
             //= RFC 9293 3.4.3 => rule:quiet-time
             if self.plan.rules.has(Rule::QuietTime) {
-                a.quiet = plan.quiet + 1;
+                a.quiet = plan.quiet;
             }
             a.fin_held_of = 0;
             a.fin_of = 0;
             a.pc = self.end_of_script(s, host);
-            covered.rules = covered.rules.with(Rule::QuietTime);
+            if plan.quiet > 0 {
+                covered.rules = covered.rules.with(Rule::QuietTime);
+            }
             next.seen.life_mut(host, app.life).set_cause();
-            self.settle(next, host, covered);
+            self.settle(next, host);
             self.saturate_from(next, saturate::Changed::Host(host, s), covered);
             each(Action::Crash(host as u8), next);
         }
@@ -75,10 +64,10 @@ impl<E: Endpoint, const N: usize> World<E, N> {
     pub(super) fn strays(
         &self,
         s: &State<E::Image, N>,
-        next: &mut State<E::Image, N>,
-        covered: &mut Covered,
+        trial: &mut Trial<'_, E::Image, N>,
         each: &mut impl FnMut(Action, &State<E::Image, N>),
     ) {
+        let Trial { next, covered, .. } = trial;
         for (n, stray) in (0u8..7).zip(&self.plan.strays) {
             let to = 1 - usize::from(stray.host & 1);
             let bit = 2 << n;

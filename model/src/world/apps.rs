@@ -2,69 +2,67 @@
 
 use super::World;
 use super::action::Action;
-use super::coverage::Covered;
-use super::host::HostStep;
+use super::host::{At, HostStep, Trial};
 use super::net::Symbol;
 use super::plan::{IsnPolicy, Step, UNSAFE_MENU, When};
 use super::state::State;
-use crate::endpoint::{Call, Effects, Endpoint, Event, MAX_DATA, Observed, TcpState};
+use crate::endpoint::{Call, Endpoint, MAX_DATA, TcpState};
 use crate::rules::Rule;
 use arrayvec::ArrayVec;
 
 impl<E: Endpoint, const N: usize> World<E, N> {
     /// The next step of the script, if it is possible now.
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn application(
         &self,
-        s: &State<E::Image, N>,
-        host: usize,
-        before: &Observed,
-        next: &mut State<E::Image, N>,
-        out: &mut Effects,
-        covered: &mut Covered,
+        at: At<'_, E::Image, N>,
+        trial: &mut Trial<'_, E::Image, N>,
         each: &mut impl FnMut(Action, &State<E::Image, N>),
     ) {
+        let At { s, host, before } = at;
         let app = &s.apps[host];
         let plan = &self.plan.hosts[host];
         let Some(script) = plan.lives.get(usize::from(app.life)) else {
             return;
         };
         let Some(&step) = script.steps.get(usize::from(app.pc)) else {
-            self.open_again(s, host, before, next, out, covered, each);
+            self.open_again(at, trial, each);
             return;
         };
         let life = *s.seen.life(host, app.life);
         let call = match step {
             Step::Listen(_) | Step::Connect(_) => {
                 if app.life == 0 && before.state == TcpState::Closed && app.quiet == 0 {
-                    self.open(s, host, before, app.life, next, out, covered, each);
+                    self.open(at, app.life, trial, each);
                 }
                 return;
             }
             Step::Activate => {
                 if before.state == TcpState::Listen {
-                    self.activate(s, host, before, script.timestamps, next, out, covered, each);
+                    self.open_active(at, script.timestamps, trial, each);
                 }
                 return;
             }
             Step::AwaitEstablished => {
                 if before.state.is_synchronized() {
-                    self.advance(s, host, next);
-                    each(Action::App(host as u8, None), next);
+                    trial.next = *s;
+                    trial.next.apps[host].pc += 1;
+                    each(Action::App(host as u8, None), &trial.next);
                 }
                 return;
             }
             Step::AwaitData(n) => {
                 if life.read() >= n {
-                    self.advance(s, host, next);
-                    each(Action::App(host as u8, None), next);
+                    trial.next = *s;
+                    trial.next.apps[host].pc += 1;
+                    each(Action::App(host as u8, None), &trial.next);
                 }
                 return;
             }
             Step::AwaitEnd => {
                 if life.read_end() {
-                    self.advance(s, host, next);
-                    each(Action::App(host as u8, None), next);
+                    trial.next = *s;
+                    trial.next.apps[host].pc += 1;
+                    each(Action::App(host as u8, None), &trial.next);
                 }
                 return;
             }
@@ -88,8 +86,9 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             }
             Step::ReceiveAll => {
                 if life.read_end() {
-                    self.advance(s, host, next);
-                    each(Action::App(host as u8, None), next);
+                    trial.next = *s;
+                    trial.next.apps[host].pc += 1;
+                    each(Action::App(host as u8, None), &trial.next);
                     return;
                 }
                 if before.readable == 0 && !before.fin_received {
@@ -108,88 +107,55 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         if before.state == TcpState::Listen && matches!(step, Step::Send(_) | Step::Finish(_)) {
             return;
         }
-        let finishes = matches!(step, Step::Finish(_));
-        let step = HostStep {
-            host,
-            event: Event::Call(call),
-            isn: None,
-            arrived: None,
-            by_user: true,
-        };
-        if !self.host_step(s, before, &step, next, out, covered) {
+        if !self.host_step(at, &HostStep::call(call, None), trial) {
             return;
         }
-        if finishes {
-            let mut sent = *next;
+        if matches!(step, Step::Finish(_)) {
+            let mut sent = trial.next;
             sent.apps[host].pc -= 1; // the step is over only when the close has been called too
             let before = E::observe(&plan.tcp, &sent.ends[host]);
-            let step = HostStep {
-                event: Event::Call(Call::Shutdown),
-                ..step
+            let at = At {
+                s: &sent,
+                host,
+                before: &before,
             };
-            self.host_step(&sent, &before, &step, next, out, covered);
+            self.host_step(at, &HostStep::call(Call::Shutdown, None), trial);
         }
-        each(Action::App(host as u8, None), next);
+        each(Action::App(host as u8, None), &trial.next);
     }
 
-    /// OPEN, active, in LISTEN.
-    #[allow(clippy::too_many_arguments)]
-    pub(super) fn activate(
+    /// OPEN, active, with every ISN that the host may choose.
+    fn open_active(
         &self,
-        s: &State<E::Image, N>,
-        host: usize,
-        before: &Observed,
+        at: At<'_, E::Image, N>,
         timestamps: bool,
-        next: &mut State<E::Image, N>,
-        out: &mut Effects,
-        covered: &mut Covered,
+        trial: &mut Trial<'_, E::Image, N>,
         each: &mut impl FnMut(Action, &State<E::Image, N>),
     ) {
-        for isn in self.isns(s, host) {
-            let event = Event::Call(Call::OpenActive { timestamps });
-            let at = Some(self.bases[host] + isn as u32);
-            let step = HostStep {
-                host,
-                event,
-                isn: at,
-                arrived: None,
-                by_user: true,
-            };
-            if self.host_step(s, before, &step, next, out, covered) {
-                each(Action::App(host as u8, Some(isn)), next);
+        for isn in self.isns(at.s, at.host) {
+            let iss = self.bases[at.host] + isn as u32;
+            let step = HostStep::call(Call::OpenActive { timestamps }, Some(iss));
+            if self.host_step(at, &step, trial) {
+                each(Action::App(at.host as u8, Some(isn)), &trial.next);
             }
         }
     }
 
-    pub(super) fn advance(
-        &self,
-        s: &State<E::Image, N>,
-        host: usize,
-        next: &mut State<E::Image, N>,
-    ) {
-        *next = *s;
-        next.apps[host].pc += 1;
-    }
-
     /// Between lives: opens the next one, if there is one and it may.
-    #[allow(clippy::too_many_arguments)]
-    pub(super) fn open_again(
+    fn open_again(
         &self,
-        s: &State<E::Image, N>,
-        host: usize,
-        before: &Observed,
-        next: &mut State<E::Image, N>,
-        out: &mut Effects,
-        covered: &mut Covered,
+        at: At<'_, E::Image, N>,
+        trial: &mut Trial<'_, E::Image, N>,
         each: &mut impl FnMut(Action, &State<E::Image, N>),
     ) {
+        let At { s, host, before } = at;
         let app = &s.apps[host];
         if before.state != TcpState::Closed || app.quiet > 0 {
             return;
         }
         let life = app.life + 1;
         if self.may_open(s, host, life) {
-            self.open(s, host, before, life, next, out, covered, each);
+            self.open(at, life, trial, each);
         }
     }
 
@@ -213,7 +179,7 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         };
         let listens =
             || E::observe(&self.plan.hosts[peer].tcp, &s.ends[peer]).state == TcpState::Listen;
-        let drained = || s.apps[host].closed_for > self.plan.lifetime;
+        let drained = || s.apps[host].closed_for >= self.plan.surely_drained();
         (!w.peer_finished || finished())
             && (!w.peer_listens || listens())
             && (!w.drained || drained())
@@ -232,18 +198,14 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         over && listens && self.may_open(s, host, app.life + 1)
     }
 
-    #[allow(clippy::too_many_arguments)]
-    pub(super) fn open(
+    fn open(
         &self,
-        s: &State<E::Image, N>,
-        host: usize,
-        before: &Observed,
+        at: At<'_, E::Image, N>,
         life: u8,
-        next: &mut State<E::Image, N>,
-        out: &mut Effects,
-        covered: &mut Covered,
+        trial: &mut Trial<'_, E::Image, N>,
         each: &mut impl FnMut(Action, &State<E::Image, N>),
     ) {
+        let At { s, host, .. } = at;
         let mut from = *s;
         if life > from.apps[host].life {
             self.begin_life(&mut from, host);
@@ -252,36 +214,15 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             return;
         };
         let timestamps = script.timestamps;
+        let at = At { s: &from, ..at };
         match script.steps.first() {
             Some(Step::Listen(_)) => {
-                let event = Event::Call(Call::OpenPassive { timestamps });
-                let step = HostStep {
-                    host,
-                    event,
-                    isn: None,
-                    arrived: None,
-                    by_user: true,
-                };
-                if self.host_step(&from, before, &step, next, out, covered) {
-                    each(Action::App(host as u8, None), next);
+                let step = HostStep::call(Call::OpenPassive { timestamps }, None);
+                if self.host_step(at, &step, trial) {
+                    each(Action::App(host as u8, None), &trial.next);
                 }
             }
-            Some(Step::Connect(_)) => {
-                for isn in self.isns(&from, host) {
-                    let event = Event::Call(Call::OpenActive { timestamps });
-                    let at = Some(self.bases[host] + isn as u32);
-                    let step = HostStep {
-                        host,
-                        event,
-                        isn: at,
-                        arrived: None,
-                        by_user: true,
-                    };
-                    if self.host_step(&from, before, &step, next, out, covered) {
-                        each(Action::App(host as u8, Some(isn)), next);
-                    }
-                }
-            }
+            Some(Step::Connect(_)) => self.open_active(at, timestamps, trial, each),
             _ => {}
         }
     }

@@ -34,11 +34,15 @@ pub enum Goal {
     BothClosing,
     /// Both ends were in TIME_WAIT at once.
     BothTimeWait,
+    /// A SYN reopened TIME_WAIT.
+    Reopened,
+    /// A reopening went back to TIME_WAIT.
+    WentBack,
 }
 
 impl Goal {
     /// All of them, in order of their bits.
-    pub const ALL: [Goal; 11] = [
+    pub const ALL: [Goal; 13] = [
         Goal::Finished,
         Goal::AllDelivered,
         Goal::SecondLifeReads,
@@ -50,6 +54,8 @@ impl Goal {
         Goal::Wrapped,
         Goal::BothClosing,
         Goal::BothTimeWait,
+        Goal::Reopened,
+        Goal::WentBack,
     ];
 
     /// In words.
@@ -66,6 +72,8 @@ impl Goal {
             Goal::Wrapped => "sequence numbers cross 2^32",
             Goal::BothClosing => "both ends are in CLOSING",
             Goal::BothTimeWait => "both ends are in TIME_WAIT",
+            Goal::Reopened => "a SYN reopens TIME_WAIT",
+            Goal::WentBack => "a reopening goes back to TIME_WAIT",
         }
     }
 }

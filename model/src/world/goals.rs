@@ -2,22 +2,22 @@
 
 use super::World;
 use super::coverage::{Covered, Goal};
+use super::host::At;
 use super::plan::MAX_LIVES;
 use super::state::State;
 use crate::endpoint::{Effects, Endpoint, Observed, TcpState};
 
 impl<E: Endpoint, const N: usize> World<E, N> {
     /// Goals that a host's step may reach.
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn goals(
         &self,
-        s: &State<E::Image, N>,
+        at: At<'_, E::Image, N>,
         next: &State<E::Image, N>,
-        host: usize,
         out: &Effects,
         after: &Observed,
         covered: &mut Covered,
     ) {
+        let At { s, host, before } = at;
         use crate::endpoint::Indication as I;
         let mut reach = |g: Goal, when: bool| covered.goals |= u64::from(when) << g as u8;
         for i in &out.told {
@@ -29,6 +29,15 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             reach(Goal::ToldUserTimeout, *i == I::UserTimeout);
             reach(Goal::ToldGaveUp, *i == I::GaveUp);
         }
+        let from_to = (before.state, after.state);
+        reach(
+            Goal::Reopened,
+            from_to == (TcpState::TimeWait, TcpState::SynReceived),
+        );
+        reach(
+            Goal::WentBack,
+            from_to == (TcpState::SynReceived, TcpState::TimeWait) && before.lingering,
+        );
         let life = next.apps[host].life;
         let read = next.seen.life(host, life);
         reach(

@@ -14,28 +14,75 @@ use crate::properties::Fault;
 use crate::rules::Rule;
 use crate::seq::Seq;
 
-/// Everything a step of one host needs besides the state.
-pub(super) struct HostStep<'a> {
+/// A host that is about to take a step.
+pub(super) struct At<'a, I, const N: usize> {
+    pub(super) s: &'a State<I, N>,
     pub(super) host: usize,
-    pub(super) event: Event,
-    pub(super) isn: Option<Seq>,
-    pub(super) arrived: Option<(&'a Segment, InFlight)>,
-    pub(super) by_user: bool,
+    /// Its TCP.
+    pub(super) before: &'a Observed,
+}
+
+impl<I, const N: usize> Clone for At<'_, I, N> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<I, const N: usize> Copy for At<'_, I, N> {}
+
+/// What steps are tried on, one after the other.
+pub(super) struct Trial<'a, I, const N: usize> {
+    /// The state that the step leads to.
+    pub(super) next: State<I, N>,
+    /// What it did.
+    pub(super) out: Effects,
+    pub(super) covered: &'a mut Covered,
+}
+
+/// What happens to a host.
+pub(super) struct HostStep<'a> {
+    event: Event,
+    isn: Option<Seq>,
+    arrived: Option<(&'a Segment, InFlight)>,
+}
+
+impl<'a> HostStep<'a> {
+    pub(super) fn arrival(seg: &'a Segment, flight: InFlight, isn: Option<Seq>) -> Self {
+        Self {
+            event: Event::Segment(*seg),
+            isn,
+            arrived: Some((seg, flight)),
+        }
+    }
+
+    pub(super) fn call(call: Call, isn: Option<Seq>) -> Self {
+        Self {
+            event: Event::Call(call),
+            isn,
+            arrived: None,
+        }
+    }
+
+    pub(super) fn timer(timer: Timer) -> Self {
+        Self {
+            event: Event::Timer(timer),
+            isn: None,
+            arrived: None,
+        }
+    }
 }
 
 impl<E: Endpoint, const N: usize> World<E, N> {
-    /// One event of one host: the endpoint's step, judged, with its consequences for the world in `next`.
+    /// One event of one host: the endpoint's step, judged, with its consequences for the world in `trial.next`.
     /// Says whether anything changed.
     pub(super) fn host_step(
         &self,
-        s: &State<E::Image, N>,
-        before: &Observed,
+        at: At<'_, E::Image, N>,
         step: &HostStep<'_>,
-        next: &mut State<E::Image, N>,
-        out: &mut Effects,
-        covered: &mut Covered,
+        trial: &mut Trial<'_, E::Image, N>,
     ) -> bool {
-        let host = step.host;
+        let At { s, host, before } = at;
+        let Trial { next, out, covered } = trial;
         let tcp = &self.plan.hosts[host].tcp;
         let mut image = s.ends[host];
         out.clear();
@@ -43,7 +90,6 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         covered.rules.0 |= out.rules.0;
         covered.transitions |= out.transitions;
         let same = image == s.ends[host];
-        let arrived = step.arrived;
         if same && self.plan.saturated && matches!(step.event, Event::Timer(_)) {
             // A send that changes nothing: saturation has it. Only its text is judged here.
             let faults = self.unfit_text(s, host, before, out) & self.plan.judged;
@@ -55,31 +101,32 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             return true;
         }
         if same && out.told.is_empty() && !out.isn_used && step.arrived.is_some() {
-            let judged = self.judged(host, before, before, s, out, step, arrived);
-            let faults = judged.answers() & self.plan.judged;
-            let refusal = may_refuse(before) && self.refuses(s, host, arrived);
-            if faults == 0 && !refusal {
-                if self.plan.saturated || out.segments.is_empty() {
-                    return false;
-                }
-                *next = *s;
-                self.send_all(next, host, before, out);
-                return next.net != s.net;
+            let judged = self.judged(at, before, s, out, step);
+            let mut faults = judged.answers();
+            let refusal = may_refuse(before) && self.refuses(s, host, step.arrived);
+            if self.plan.saturated && !refusal {
+                faults |= self.unfit_text(s, host, before, out);
+            }
+            let quiet = faults & self.plan.judged == 0 && !refusal;
+            if quiet && (self.plan.saturated || out.segments.is_empty()) {
+                return false;
             }
             *next = *s;
-            next.fault = (s.faults() | faults).to_le_bytes();
             if refusal {
                 next.apps[1 - host].refused = 1;
             }
-            self.send_all(next, host, before, out);
-            self.saturate_from(next, saturate::Changed::Host(host, s), covered);
+            faults |= self.send_all(next, host, before, out);
+            next.fault = (s.faults() | faults & self.plan.judged).to_le_bytes();
+            if refusal {
+                self.saturate_from(next, saturate::Changed::Host(host, s), covered);
+            }
             return *next != *s;
         }
         *next = *s;
         next.ends[host] = image;
         let after = E::observe(tcp, &image);
         self.incarnation(next, host, before, &after, out, covered);
-        let judged = self.judged(host, before, &after, next, out, step, arrived);
+        let judged = self.judged(at, &after, next, out, step);
         let mut faults = judged.answers() | judged.machine();
         judged.follow_fin(next);
         faults |= judge::told(next, &judged, out);
@@ -87,30 +134,29 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             next.seen.life_mut(host, next.apps[host].life).set_cause();
         }
         if let Event::Call(call) = step.event {
-            faults |= self.after_call(next, host, call, before, out, covered);
+            faults |= self.after_call(next, host, call, before, out);
         }
         faults |= self.send_all(next, host, &after, out);
-        self.goals(s, next, host, out, &after, covered);
+        self.goals(at, next, out, &after, covered);
         if self.plan.hosts[host].reads {
             faults |= self.read_at_once(next, host, out, covered);
         }
-        self.settle(next, host, covered);
+        self.settle(next, host);
         next.fault = (next.faults() | faults & self.plan.judged).to_le_bytes();
         self.saturate_from(next, saturate::Changed::Host(host, s), covered);
         *next != *s
     }
 
-    #[allow(clippy::too_many_arguments)]
-    pub(super) fn judged<'a>(
+    /// A step of `at`'s host to `after`, for judging, where `s` is the world with its application as it is now.
+    fn judged<'a>(
         &self,
-        host: usize,
-        before: &'a Observed,
+        at: At<'a, E::Image, N>,
         after: &'a Observed,
         s: &State<E::Image, N>,
         out: &'a Effects,
-        step: &HostStep<'_>,
-        arrived: Option<(&'a Segment, InFlight)>,
+        step: &HostStep<'a>,
     ) -> Judged<'a> {
+        let host = at.host;
         let plan = &self.plan.hosts[host];
         let app = &s.apps[host];
         let steps = plan
@@ -120,17 +166,17 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         let taken = &steps[..usize::from(app.pc).min(steps.len())];
         Judged {
             host,
-            before,
+            before: at.before,
             after,
             armed: E::armed(&plan.tcp, &s.ends[host]),
-            arrived,
+            arrived: step.arrived,
             out,
             user_closed: taken
                 .iter()
                 .any(|t| matches!(t, Step::Close | Step::Shutdown | Step::Finish(_))),
             user_listens: matches!(steps.first(), Some(Step::Listen(_))),
             orphan_timer: plan.orphan_timer,
-            by_user: step.by_user,
+            by_user: matches!(step.event, Event::Call(_)),
         }
     }
 
@@ -161,7 +207,11 @@ impl<E: Endpoint, const N: usize> World<E, N> {
     ) {
         let lives = self.plan.hosts[host].lives.len();
         if out.isn_used {
-            covered.rules = covered.rules.with(Rule::IsnAbove);
+            let policy = self.plan.hosts[host].isn;
+            if next.apps[host].life > 0 && matches!(policy, IsnPolicy::Above | IsnPolicy::Clock(_))
+            {
+                covered.rules = covered.rules.with(Rule::IsnAbove);
+            }
             if before.state == TcpState::TimeWait {
                 self.begin_life(next, host);
                 next.apps[host].pc = 1;
@@ -220,7 +270,6 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         call: Call,
         before: &Observed,
         out: &Effects,
-        _covered: &mut Covered,
     ) -> u32 {
         let life = next.apps[host].life;
         let mut faults = 0;
@@ -297,12 +346,7 @@ impl<E: Endpoint, const N: usize> World<E, N> {
     }
 
     /// The connection may be over for its user; a cause may have arisen.
-    pub(super) fn settle(
-        &self,
-        next: &mut State<E::Image, N>,
-        host: usize,
-        _covered: &mut Covered,
-    ) {
+    pub(super) fn settle(&self, next: &mut State<E::Image, N>, host: usize) {
         let o = E::observe(&self.plan.hosts[host].tcp, &next.ends[host]);
         let app = &mut next.apps[host];
         let opened = app.pc > 0;
@@ -381,5 +425,5 @@ pub(super) fn may_refuse(o: &Observed) -> bool {
     o.state == TcpState::Closed || (o.state == TcpState::TimeWait && o.lingering)
 }
 
-/// Ticks after which the ISN clock counts as far ahead.
+/// Ticks after which the ISN clock counts as far ahead: beyond whatever a life has used.
 pub(super) const CLOCK_CAP: u8 = 8;

@@ -7,7 +7,6 @@ use super::net::{InFlight, Symbol};
 use super::state::{App, State};
 use crate::endpoint::{Armed, Effects, Flags, Indication, Observed, Segment, TcpState, Timer};
 use crate::properties::Fault;
-use crate::spec::transition::is_joined;
 
 /// A step of one host, for judging.
 pub(super) struct Judged<'a> {
@@ -89,7 +88,7 @@ impl Judged<'_> {
         let mut faults = 0;
         faults |= when(
             Fault::Transition,
-            self.out.broken || (a.state != b.state && !is_joined(b.state, a.state)),
+            self.out.broken || (a.state != b.state && !may_become(b, a)),
         );
         faults |= when(
             Fault::FinAck,
@@ -202,6 +201,38 @@ impl Judged<'_> {
     }
 }
 
+/// Whether one event can take a TCP from the one to the other: the arrows of RFC 9293's figure 5, what sections 3.10.4,
+/// 3.10.5 and 3.10.8 and MAY-2 add, and two arrows at once where one segment brings both. A second opinion: an endpoint's
+/// own table of transitions is not asked.
+fn may_become(before: &Observed, after: &Observed) -> bool {
+    use TcpState::*;
+    let to = after.state;
+    // The lingering end of an abort, and a reopening that goes back.
+    let lingers = to == TimeWait && after.lingering;
+    match before.state {
+        Closed => matches!(to, Listen | SynSent),
+        Listen => matches!(to, Closed | SynSent | SynReceived),
+        // SYN,ACK with a FIN: CLOSE_WAIT.
+        SynSent => matches!(to, Closed | SynReceived | Established | CloseWait),
+        // The handshake's ACK lets go a FIN that was waiting, or brings one, or both.
+        SynReceived => {
+            matches!(
+                to,
+                Closed | Listen | Established | FinWait1 | CloseWait | Closing
+            ) || lingers
+                || (to == TimeWait && before.lingering)
+        }
+        Established => matches!(to, Closed | FinWait1 | CloseWait) || lingers,
+        // The peer's FIN with the ACK of ours: TIME_WAIT.
+        FinWait1 => matches!(to, Closed | FinWait2 | Closing | TimeWait),
+        FinWait2 => matches!(to, Closed | TimeWait),
+        CloseWait => matches!(to, Closed | LastAck) || lingers,
+        Closing => matches!(to, Closed | TimeWait),
+        LastAck => to == Closed,
+        TimeWait => matches!(to, Closed | SynReceived),
+    }
+}
+
 fn is_open(s: TcpState) -> bool {
     !matches!(s, TcpState::Closed | TcpState::Listen | TcpState::SynSent)
 }
@@ -243,10 +274,7 @@ pub(super) fn told<I, const N: usize>(
             }
             Indication::Reset | Indication::Refused => {
                 let refused = next.apps[host].refused != 0 && !b.state.is_synchronized();
-                // Half-open connections of a life before its own crash are found by resets.
-                let crashed = next.apps[host].crashes > 0;
-                let truthful =
-                    fin_pending || refused || crashed || next.seen.peer_is_cause(host, life);
+                let truthful = fin_pending || refused || next.seen.peer_is_cause(host, life);
                 faults |= when(Fault::FalseReset, !truthful);
                 next.seen.life_mut(host, life).set_told_error();
             }
@@ -262,4 +290,55 @@ pub(super) fn told<I, const N: usize>(
         }
     }
     faults
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::transition::TABLE;
+    use TcpState::*;
+
+    fn at(state: TcpState, lingering: bool) -> Observed {
+        Observed {
+            state,
+            lingering,
+            ..Observed::default()
+        }
+    }
+
+    /// Whether it is ever allowed.
+    fn joined(from: TcpState, to: TcpState) -> bool {
+        let may = |b, a| may_become(&at(from, b), &at(to, a));
+        may(false, false) || may(false, true) || may(true, false)
+    }
+
+    /// The judge and the specification were written apart: they must agree on what a TCP may become, but for the
+    /// places where one segment brings two arrows.
+    #[test]
+    fn judge_and_specification_know_the_same_arrows() {
+        const TWO_AT_ONCE: &[(TcpState, TcpState)] = &[
+            (SynSent, CloseWait),
+            (SynReceived, CloseWait),
+            (SynReceived, Closing),
+            (FinWait1, TimeWait),
+        ];
+        for from in TcpState::ALL {
+            for to in TcpState::ALL.into_iter().filter(|to| *to != from) {
+                let arrow = TABLE.iter().any(|t| (t.from, t.to) == (from, to));
+                let two = TWO_AT_ONCE.contains(&(from, to));
+                assert_eq!(joined(from, to), arrow || two, "{from:?} to {to:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn time_wait_is_reached_by_closing_or_as_a_lingerer() {
+        for from in [Established, CloseWait, SynReceived] {
+            assert!(!may_become(&at(from, false), &at(TimeWait, false)));
+            assert!(may_become(&at(from, false), &at(TimeWait, true)));
+        }
+        assert!(may_become(&at(SynReceived, true), &at(TimeWait, false)));
+        assert!(may_become(&at(Closing, false), &at(TimeWait, false)));
+        assert!(!may_become(&at(Established, false), &at(LastAck, false)));
+    }
 }

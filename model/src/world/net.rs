@@ -6,9 +6,8 @@
 use zerocopy::little_endian::U64;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use crate::endpoint::{Flags, MAX_DATA, NOW, Segment, Timestamps};
+use crate::endpoint::{Flags, MAX_DATA, NOW, OLDEST, Segment, Timestamps};
 use crate::seq::Seq;
-use crate::spec::tcb::OLDEST;
 
 /// One byte of a stream names its origin: the host that wrote it, in which of its lives, at which offset.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -315,12 +314,22 @@ pub fn add<const N: usize>(net: &mut [InFlight; N], live: &mut u8, s: InFlight) 
     Added::New
 }
 
-/// A tick passes: lifetimes shrink, what is over is gone. Stays sorted, unused room is empty.
-pub fn tick<const N: usize>(net: &mut [InFlight; N], live: &mut u8) {
+/// A tick passes for the segments that it `ages`: lifetimes shrink, what is over is gone. Stays sorted, unused room is
+/// empty.
+pub fn tick<const N: usize>(
+    net: &mut [InFlight; N],
+    live: &mut u8,
+    ages: impl Fn(InFlight) -> bool,
+) {
     let n = usize::from(*live);
     let mut kept = 0;
     for i in 0..n {
-        if let Some(s) = net[i].older() {
+        let kept_on = if ages(net[i]) {
+            net[i].older()
+        } else {
+            Some(net[i])
+        };
+        if let Some(s) = kept_on {
             net[kept] = s;
             kept += 1;
         }
@@ -436,13 +445,13 @@ mod tests {
         let mut live = 0;
         assert_eq!(add(&mut net, &mut live, p), Added::New);
         assert_eq!(add(&mut net, &mut live, p), Added::Nothing);
-        tick(&mut net, &mut live);
+        tick(&mut net, &mut live, |_| true);
         assert_eq!(add(&mut net, &mut live, p), Added::Renewed);
         for left in [1, 0] {
-            tick(&mut net, &mut live);
+            tick(&mut net, &mut live, |_| true);
             assert_eq!((live, net[0].ttl()), (1, left));
         }
-        tick(&mut net, &mut live);
+        tick(&mut net, &mut live, |_| true);
         assert_eq!((live, net), (0, [InFlight::NONE; 4]));
     }
 

@@ -14,7 +14,7 @@ pub struct When {
     pub peer_finished: bool,
     /// The peer's TCP is in LISTEN.
     pub peer_listens: bool,
-    /// The host's TCP has been CLOSED for longer than a lifetime: what the connection sent has drained.
+    /// The host's TCP has been CLOSED for longer than a lifetime: the connection's segments have drained.
     pub drained: bool,
 }
 
@@ -73,6 +73,16 @@ pub enum Step {
     AwaitEnd,
 }
 
+impl Step {
+    /// Bytes that it writes.
+    pub fn written(&self) -> u8 {
+        match self {
+            Step::Send(n) | Step::Finish(n) => *n,
+            _ => 0,
+        }
+    }
+}
+
 /// The script of one life.
 #[derive(Clone, Debug, Default)]
 pub struct Script {
@@ -122,7 +132,7 @@ pub struct HostPlan<C> {
     pub aborts: bool,
     /// May crash and forget everything, at any moment, that often.
     pub crashes: u8,
-    /// Ticks of quiet time after a crash.
+    /// Ticks of quiet time after a crash: it neither receives nor opens.
     pub quiet: u8,
     /// May vanish at any moment: it neither receives nor sends any more.
     pub vanishes: bool,
@@ -138,7 +148,8 @@ pub enum Clocks {
     /// Both tick at the same moments.
     #[default]
     Together,
-    /// They tick in turn, either first, with any events in between: up to a tick apart.
+    /// They tick in turn, either first, with any events in between: up to a tick apart. A segment's age is counted by its
+    /// sender's clock. Not for timestamps, which one host stamps and the other ages.
     InTurn,
 }
 
@@ -183,5 +194,14 @@ pub struct Plan<E: Endpoint> {
     pub judged: u32,
 }
 
+impl<E: Endpoint> Plan<E> {
+    /// Ticks that a host must count to be sure that what anyone sent before them is gone. A segment is deliverable through
+    /// age MSL, and the host's first tick may come at once; with clocks in turn its sender's may come a tick later.
+    pub fn surely_drained(&self) -> u8 {
+        let apart = self.clocks == Clocks::InTurn;
+        self.lifetime.saturating_add(1 + u8::from(apart))
+    }
+}
+
 /// The ISN menu that takes the place of a safe policy when the rule is off.
-pub const UNSAFE_MENU: &[i8] = &[-2, -1, 0, 1, 2];
+pub const UNSAFE_MENU: &[i8] = &[-2, -1, 0, 2];

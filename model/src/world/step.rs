@@ -3,13 +3,14 @@
 use super::World;
 use super::action::Action;
 use super::coverage::Covered;
-use super::host::{CLOCK_CAP, HostStep, may_refuse};
+use super::host::{At, CLOCK_CAP, HostStep, Trial, may_refuse};
 use super::memo::{Asks, Quiet, Who};
-use super::net::{self};
+use super::net;
 use super::plan::{Clocks, IsnPolicy};
 use super::saturate;
 use super::state::State;
-use crate::endpoint::{Effects, Endpoint, Event, Flags, Observed, TcpState, Timer};
+use crate::endpoint::{Effects, Endpoint, Event, Flags, TcpState, Timer};
+use crate::properties::Fault;
 
 impl<E: Endpoint, const N: usize> World<E, N> {
     /// Calls `each` with every action and the state it leads to. Steps that change nothing are left out.
@@ -22,25 +23,33 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         if s.faults() & self.plan.judged != 0 {
             return;
         }
-        let mut next = *s;
-        let mut out = Effects::default();
+        let mut trial = Trial {
+            next: *s,
+            out: Effects::default(),
+            covered,
+        };
         for host in 0..2 {
             if s.apps[host].gone != 0 {
                 continue;
             }
             let before = E::observe(&self.plan.hosts[host].tcp, &s.ends[host]);
-            covered.states |= 1 << before.state as u8;
+            let at = At {
+                s,
+                host,
+                before: &before,
+            };
+            trial.covered.states |= 1 << before.state as u8;
             if s.apps[host].quiet == 0 {
-                self.deliveries(s, host, &before, &mut next, &mut out, covered, each);
+                self.deliveries(at, &mut trial, each);
             }
-            self.timers(s, host, &before, &mut next, &mut out, covered, each);
-            self.application(s, host, &before, &mut next, &mut out, covered, each);
-            self.accidents(s, host, &before, &mut next, &mut out, covered, each);
+            self.timers(at, &mut trial, each);
+            self.application(at, &mut trial, each);
+            self.accidents(at, &mut trial, each);
         }
-        self.strays(s, &mut next, covered, each);
-        self.pair_goals(s, covered);
-        if self.tick(s, &mut next) {
-            each(Action::Tick, &next);
+        self.strays(s, &mut trial, each);
+        self.pair_goals(s, trial.covered);
+        if self.tick(s, &mut trial.next) {
+            each(Action::Tick, &trial.next);
         }
     }
 
@@ -55,17 +64,13 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         found
     }
 
-    #[allow(clippy::too_many_arguments)]
-    pub(super) fn deliveries(
+    fn deliveries(
         &self,
-        s: &State<E::Image, N>,
-        host: usize,
-        before: &Observed,
-        next: &mut State<E::Image, N>,
-        out: &mut Effects,
-        covered: &mut Covered,
+        at: At<'_, E::Image, N>,
+        trial: &mut Trial<'_, E::Image, N>,
         each: &mut impl FnMut(Action, &State<E::Image, N>),
     ) {
+        let At { s, host, before } = at;
         let refusing = may_refuse(before);
         let listens = before.state == TcpState::Listen
             || (before.state == TcpState::TimeWait && self.would_listen(s, host));
@@ -84,88 +89,48 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             let seg = flight.unpack(&self.bases);
             let opens = flight.has(Flags::SYN)
                 && matches!(before.state, TcpState::Listen | TcpState::TimeWait);
-            if !opens {
-                let step = HostStep {
-                    host,
-                    event: Event::Segment(seg),
-                    isn: None,
-                    arrived: Some((&seg, flight)),
-                    by_user: false,
-                };
-                if self.host_step(s, before, &step, next, out, covered) {
-                    each(Action::Deliver(flight, None), next);
-                } else if self.plan.saturated {
+            if !(opens && listens) {
+                if self.host_step(at, &HostStep::arrival(&seg, flight, None), trial) {
+                    each(Action::Deliver(flight, None), &trial.next);
+                } else if self.plan.saturated && !opens {
                     who.remember(flight, Quiet::Nothing);
                 }
                 continue;
             }
-            if !listens {
-                let step = HostStep {
-                    host,
-                    event: Event::Segment(seg),
-                    isn: None,
-                    arrived: Some((&seg, flight)),
-                    by_user: false,
-                };
-                if self.host_step(s, before, &step, next, out, covered) {
-                    each(Action::Deliver(flight, None), next);
-                }
-                continue;
-            }
-            let mut used = true;
             for isn in self.isns(s, host) {
+                let iss = self.bases[host] + isn as u32;
+                let changed =
+                    self.host_step(at, &HostStep::arrival(&seg, flight, Some(iss)), trial);
+                let used = trial.out.isn_used;
+                if changed {
+                    each(Action::Deliver(flight, Some(isn)), &trial.next);
+                }
                 if !used {
                     break; // it does not choose an ISN here: one try is enough
-                }
-                let step = HostStep {
-                    host,
-                    event: Event::Segment(seg),
-                    isn: Some(self.bases[host] + isn as u32),
-                    arrived: Some((&seg, flight)),
-                    by_user: false,
-                };
-                let changed = self.host_step(s, before, &step, next, out, covered);
-                used = out.isn_used;
-                if changed {
-                    each(Action::Deliver(flight, Some(isn)), next);
                 }
             }
         }
     }
 
-    #[allow(clippy::too_many_arguments)]
-    pub(super) fn timers(
+    fn timers(
         &self,
-        s: &State<E::Image, N>,
-        host: usize,
-        before: &Observed,
-        next: &mut State<E::Image, N>,
-        out: &mut Effects,
-        covered: &mut Covered,
+        at: At<'_, E::Image, N>,
+        trial: &mut Trial<'_, E::Image, N>,
         each: &mut impl FnMut(Action, &State<E::Image, N>),
     ) {
-        let due = E::armed(&self.plan.hosts[host].tcp, &s.ends[host]).due;
+        let due = E::armed(&self.plan.hosts[at.host].tcp, &at.s.ends[at.host]).due;
         if due.0 == 0 {
             return;
         }
         for timer in Timer::ALL {
-            if due.has(timer) {
-                let step = HostStep {
-                    host,
-                    event: Event::Timer(timer),
-                    isn: None,
-                    arrived: None,
-                    by_user: false,
-                };
-                if self.host_step(s, before, &step, next, out, covered) {
-                    each(Action::Fire(host as u8, timer), next);
-                }
+            if due.has(timer) && self.host_step(at, &HostStep::timer(timer), trial) {
+                each(Action::Fire(at.host as u8, timer), &trial.next);
             }
         }
     }
 
     /// A tick: ages, lifetimes, timers. Says whether anything changed.
-    pub(super) fn tick(&self, s: &State<E::Image, N>, next: &mut State<E::Image, N>) -> bool {
+    fn tick(&self, s: &State<E::Image, N>, next: &mut State<E::Image, N>) -> bool {
         *next = *s;
         let hosts: &[usize] = match self.plan.clocks {
             Clocks::Together => &[0, 1],
@@ -175,32 +140,32 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         if self.plan.clocks == Clocks::InTurn {
             next.phase ^= 1;
         }
-        if s.phase & 1 == 0 || self.plan.clocks == Clocks::Together {
-            net::tick(&mut next.net, &mut next.live);
-        }
+        net::tick(&mut next.net, &mut next.live, |f| {
+            hosts.contains(&usize::from(f.from()))
+        });
         let mut out = Effects::default();
         for &host in hosts {
             if s.apps[host].gone != 0 {
                 continue;
             }
-            E::step(
-                &self.plan.hosts[host].tcp,
-                &mut next.ends[host],
-                Event::Tick,
-                None,
-                &mut out,
-            );
+            let tcp = &self.plan.hosts[host].tcp;
+            out.clear();
+            E::step(tcp, &mut next.ends[host], Event::Tick, None, &mut out);
+            let state = E::observe(tcp, &s.ends[host]).state;
+            // What a tick makes due is done when its timer fires.
+            let acts = !out.segments.is_empty() || !out.told.is_empty() || out.broken;
+            if acts || E::observe(tcp, &next.ends[host]).state != state {
+                let fault = Fault::Transition.bit() & self.plan.judged;
+                next.fault = (next.faults() | fault).to_le_bytes();
+            }
+            let waits = state == TcpState::Closed && self.waits_to_drain(s, host);
             let app = &mut next.apps[host];
-            let closed =
-                E::observe(&self.plan.hosts[host].tcp, &s.ends[host]).state == TcpState::Closed;
-            app.closed_for = if closed && self.waits_to_drain(s, host) {
-                (s.apps[host].closed_for + 1).min(self.plan.lifetime + 1)
+            app.closed_for = if waits {
+                (app.closed_for + 1).min(self.plan.surely_drained())
             } else {
                 0
             };
-            if app.quiet > 0 {
-                app.quiet -= 1;
-            }
+            app.quiet = app.quiet.saturating_sub(1);
             if matches!(self.plan.hosts[host].isn, IsnPolicy::Clock(_)) {
                 let lives = self.plan.hosts[host].lives.len();
                 if app.begun != 0 && usize::from(app.life) + 1 < lives {

@@ -242,7 +242,7 @@ impl<E: Endpoint, const N: usize> Telling<'_, E, N> {
         let in_turn = self.world.plan.clocks == Clocks::InTurn;
         if !in_turn || s.phase & 1 == 0 {
             self.tick += 1;
-            let oldest = u32::from(crate::spec::tcb::OLDEST);
+            let oldest = u32::from(crate::endpoint::OLDEST);
             let aged = |k: Key| Key {
                 stamp: k.stamp.map(|a| (a + 1).min(oldest)),
                 ..k
