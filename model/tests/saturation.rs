@@ -7,14 +7,12 @@ use farewell_model::properties;
 use farewell_model::rules::{Rule, RuleSet};
 use farewell_model::scenarios::{self, Size};
 use farewell_model::space::{Space, fingerprint_wide};
-use farewell_model::spec::Spec;
-use farewell_model::world::{Plan, ROOM, Step, World};
+use farewell_model::spec::{Config, Spec};
+use farewell_model::world::{HostPlan, Plan, ROOM, Step, World};
 use zerocopy::IntoBytes;
 
 /// Small enough as they are.
 const WHOLE: &[&str] = &[
-    "zero-window",
-    "peer-vanishes",
     "refused",
     "reading-2",
     "reading-1",
@@ -24,8 +22,13 @@ const WHOLE: &[&str] = &[
     "reuse-menu-at-once",
 ];
 
+/// Small enough when only the client writes.
+const ONE_WAY: &[&str] = &["zero-window", "peer-vanishes"];
+
 /// Too large even without data: no segment outlives a tick either.
 const HASTY: &[&str] = &[
+    "half-open-coincidence",
+    "crash-server",
     "abort-active",
     "abort-reuse",
     "half-open",
@@ -54,8 +57,10 @@ fn small(id: &str) -> Plan<Spec> {
     let mut plan = scenarios::named(id)
         .unwrap()
         .plan(Size::Smoke, RuleSet::EMPTY);
-    if !WHOLE.contains(&id) {
-        silence(&mut plan);
+    if ONE_WAY.contains(&id) {
+        silence(&mut plan.hosts[1..]);
+    } else if !WHOLE.contains(&id) {
+        silence(&mut plan.hosts);
     }
     if HASTY.contains(&id) {
         plan.lifetime = 0;
@@ -63,9 +68,9 @@ fn small(id: &str) -> Plan<Spec> {
     plan
 }
 
-/// Nobody writes.
-fn silence(plan: &mut Plan<Spec>) {
-    for life in plan.hosts.iter_mut().flat_map(|h| &mut h.lives) {
+/// They write nothing.
+fn silence(hosts: &mut [HostPlan<Config>]) {
+    for life in hosts.iter_mut().flat_map(|h| &mut h.lives) {
         life.steps
             .retain(|s| !matches!(s, Step::Send(_) | Step::Receive(_) | Step::AwaitData(_)));
         for step in &mut life.steps {
@@ -96,7 +101,7 @@ struct Found {
 }
 
 /// Breadth first, until the level of the first violation; nothing of the checker is used.
-fn found(mut plan: Plan<Spec>, saturated: bool) -> Found {
+fn found(id: &str, mut plan: Plan<Spec>, saturated: bool) -> Found {
     plan.saturated = saturated;
     let world = World::<Spec, ROOM>::new(plan);
     let mut found = Found {
@@ -121,7 +126,10 @@ fn found(mut plan: Plan<Spec>, saturated: bool) -> Found {
             });
         }
         level = next;
-        assert!(known.len() <= MOST || found.faults != 0, "not small");
+        assert!(
+            known.len() <= MOST || found.faults != 0,
+            "{id} is not small"
+        );
     }
     assert!(!world.bound_hit());
     found.states = known.len();
@@ -130,7 +138,7 @@ fn found(mut plan: Plan<Spec>, saturated: bool) -> Found {
 
 /// Explores both ways. Returns what is wrong, if anything is, and whether there was a violation.
 fn compared(id: &str, plan: Plan<Spec>) -> (Option<String>, bool) {
-    let (saturated, plain) = (found(plan.clone(), true), found(plan, false));
+    let (saturated, plain) = (found(id, plan.clone(), true), found(id, plan, false));
     let names = |faults| properties::faults(faults).collect::<Vec<_>>();
     let violated = (saturated.faults != 0, plain.faults != 0);
     let agree = match violated {
@@ -168,7 +176,7 @@ fn all_agree(worlds: impl Iterator<Item = (&'static str, Plan<Spec>)>, at_least:
 }
 
 fn every_scenario() -> impl Iterator<Item = (&'static str, Plan<Spec>)> {
-    for id in WHOLE.iter().chain(HASTY) {
+    for id in WHOLE.iter().chain(ONE_WAY).chain(HASTY) {
         assert!(scenarios::named(id).is_some(), "{id}");
     }
     scenarios::all().map(|s| (s.id, small(s.id)))

@@ -354,7 +354,7 @@ const SMALLER: &[(&str, &str)] = &[
     ("reading-2-every-answer", "the same"),
     ("reading-3-single", "abort-active writes"),
     ("reading-7", "the side that is refused writes"),
-    ("reading-syn", "the side that crashes writes"),
+    ("reading-syn", "half-open writes both ways"),
 ];
 
 #[test]

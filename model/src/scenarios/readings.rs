@@ -154,14 +154,14 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         id: "reading-syn",
         shows: "RFC 793 has a SYN in the window reset the connection; RFC 5961 has it challenged (the other scenarios)",
         goals: &[Goal::ToldReset, Goal::SecondLifeReads],
-        pinned: [262_478, 1_915_939],
+        pinned: [88_275, 518_029],
         build: |size| {
             let mut plan = both_shut_down(size)
                 .both(|h| h.tcp.rules = h.tcp.rules.without(Rule::SynChallenge));
             plan.hosts[0].then(&[
                 Step::Connect(AT_ONCE),
                 Step::AwaitEstablished,
-                Step::Finish(1),
+                Step::Shutdown,
                 Step::AwaitEnd,
             ]);
             plan.hosts[1].then(&[Step::Listen(AT_ONCE), Step::AwaitEnd, Step::Close]);

@@ -24,11 +24,10 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         let app = &s.apps[host];
         let open = before.state != TcpState::Closed;
         let lingering = before.state == TcpState::TimeWait && before.lingering;
-        if plan.aborts && open && !lingering {
-            if self.host_step(at, &HostStep::call(Call::Abort, None), trial) {
-                trial.next.apps[host].pc = self.end_of_script(&trial.next, host);
-                each(Action::Abort(host as u8), &trial.next);
-            }
+        let aborts = plan.aborts && open && !lingering;
+        if aborts && self.host_step(at, &HostStep::call(Call::Abort, None), trial) {
+            trial.next.apps[host].pc = self.end_of_script(&trial.next, host);
+            each(Action::Abort(host as u8), &trial.next);
         }
         let Trial { next, covered, .. } = trial;
         if app.crashes < plan.crashes && open {

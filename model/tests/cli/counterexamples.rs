@@ -125,6 +125,7 @@ fn ablation_compares_with_what_is_pinned() {
     let save = here.0.join("ablated");
     let ablate = |with: u64, without: Without| -> ExitCode {
         let case = Case {
+            behind: None,
             rule: Rule::LastAckNeedsOurFin,
             scenario: "close-half",
             size: Size::Smoke,
