@@ -341,6 +341,7 @@ const SMALLER: &[(&str, &str)] = &[
         "an old SYN multiplies everything: MSL of one tick",
     ),
     ("paws", "reopen-timestamps writes both ways"),
+    ("reading-8", "the same world as paws"),
     ("reading-6", "the same world as reopen-old-stamp"),
     ("broken-promise", "the hosts' MSL is not the network's"),
     (

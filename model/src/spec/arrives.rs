@@ -182,11 +182,8 @@ impl Machine<'_> {
                             self.answer_unacceptable(s);
                             return None;
                         }
-                    } else if s
-                        .seq
-                        .at_or_before(self.t.rcv_nxt - u32::from(self.t.unacked))
-                    {
-                        self.t.ts_recent_age = age_of(ts.val);
+                    } else if self.c.choices.stamp_before_window {
+                        self.record_stamp(s);
                     }
                 }
             }
@@ -209,11 +206,13 @@ impl Machine<'_> {
                 self.owes_ack = true;
                 return None;
             }
+            self.record_stamp(s);
             return Some(true);
         }
         // "Special allowance should be made to accept valid ACKs, URGs, and RSTs."
         //= RFC 9293 MUST-66 => test:spec::tests::zero_window_still_takes_ack_and_rst
         if wnd == 0 && s.seq == self.t.rcv_nxt {
+            self.record_stamp(s);
             return Some(false);
         }
         //= RFC 9293 3.10.7.4 first => rule:rst-in-window
@@ -226,6 +225,19 @@ impl Machine<'_> {
         }
         self.answer_unacceptable(s);
         None
+    }
+
+    /// TS.Recent, if the segment begins at or before what was last acknowledged and is no older.
+    //= RFC 7323 5.3 R3 => test:spec::tests::a_stamp_is_recorded_within_the_window
+    fn record_stamp(&mut self, s: &Segment) {
+        let Some(ts) = s.ts.filter(|_| self.t.has(Flag::Timestamps)) else {
+            return;
+        };
+        let newer = ts.val.wrapping_sub(self.t.ts_recent()) as i32 >= 0;
+        let last_ack_sent = self.t.rcv_nxt - u32::from(self.t.unacked);
+        if newer && s.seq.at_or_before(last_ack_sent) {
+            self.t.ts_recent_age = age_of(ts.val);
+        }
     }
 
     /// An ACK for a segment that is not acceptable; in TIME_WAIT also 2 MSL afresh if it repeats the peer's FIN.
@@ -308,22 +320,21 @@ impl Machine<'_> {
             self.refuse_embryo(Cause::Syn);
             return true;
         }
-        if self.rule(Rule::SynChallenge) {
+        if self.rule(Rule::SynChallenge) || self.t.state == SynReceived {
             self.owes_ack = true;
             return true;
         }
         // RFC 793: "send a reset … enter the CLOSED state".
-        match self.t.state {
-            Established | FinWait1 | FinWait2 | CloseWait => {
-                let reset = Segment {
-                    seq: self.t.snd_nxt,
-                    flags: Flags::RST,
-                    ..Segment::default()
-                };
-                self.out.send(reset);
-                self.end_with(Indication::Reset, Cause::Syn);
-            }
-            _ => self.owes_ack = true,
+        let reset = Segment {
+            seq: self.t.snd_nxt,
+            flags: Flags::RST,
+            ..Segment::default()
+        };
+        self.out.send(reset);
+        if self.t.state == TimeWait {
+            self.enter(Closed, Cause::Syn);
+        } else {
+            self.end_with(Indication::Reset, Cause::Syn);
         }
         true
     }

@@ -92,6 +92,8 @@ pub struct Choices {
     pub syn_sent_rst: SynSentRst,
     /// Which old segments TIME_WAIT answers.
     pub answers: Answers,
+    /// Reading 8: TS.Recent is recorded before the window is looked at (RFC 7323 appendix D), not after (5.3, R2 and R3).
+    pub stamp_before_window: bool,
 }
 
 impl Default for Choices {
@@ -109,6 +111,7 @@ impl Default for Choices {
             old_syn: OldSyn::Challenge,
             syn_sent_rst: SynSentRst::AckOnly,
             answers: Answers::Every,
+            stamp_before_window: false,
         }
     }
 }

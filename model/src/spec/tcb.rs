@@ -250,7 +250,7 @@ pub struct Tcb {
     pub received: Bytes,
     /// Ahead of RCV.NXT.
     pub held: Held,
-    /// Age of TS.Recent in ticks, at most [`OLDEST`].
+    /// Age of TS.Recent in ticks, at most [`OLDEST`](crate::endpoint::OLDEST).
     pub ts_recent_age: u8,
     /// Age of TS.Recent of the TIME_WAIT that was reopened.
     pub old_ts_recent_age: u8,

@@ -158,6 +158,9 @@ pub const TABLE: &[Transition] = &[
     t(FinWait1, Cause::Syn, Closed, "RFC 793; not with RFC 5961"),
     t(FinWait2, Cause::Syn, Closed, "RFC 793; not with RFC 5961"),
     t(CloseWait, Cause::Syn, Closed, "RFC 793; not with RFC 5961"),
+    t(Closing, Cause::Syn, Closed, "RFC 793; not with RFC 5961"),
+    t(LastAck, Cause::Syn, Closed, "RFC 793; not with RFC 5961"),
+    t(TimeWait, Cause::Syn, Closed, "RFC 793; not with RFC 5961"),
 ];
 
 /// How many of [`TABLE`]'s entries the default profile takes; the rest belong to other readings.

@@ -125,7 +125,7 @@ impl Covered {
 
     /// How many transitions of the table were taken.
     pub fn transition_count(&self) -> u32 {
-        (self.transitions & ((1 << TABLE.len()) - 1)).count_ones()
+        (self.transitions & u64::MAX >> (64 - TABLE.len())).count_ones()
     }
 }
 

@@ -239,3 +239,23 @@ fn acknowledgments_have_a_window() {
             .gives("ACK seq=1 ack=2 wnd=3", Established);
     });
 }
+
+/// RFC 7323 5.3, R2 and R3: what is outside the window leaves TS.Recent alone; appendix D records it all the same.
+#[test]
+fn a_stamp_is_recorded_within_the_window() {
+    everywhere(|h| {
+        for (before_window, echoed) in [(false, "-1"), (true, "0")] {
+            let mut h = h
+                .clone()
+                .with(|c| c.choices.stamp_before_window = before_window);
+            h = h.stamped();
+            // Left of the window, with a newer timestamp.
+            h.peer("ACK seq=0 ack=1 ts=0/0")
+                .gives(&format!("ACK seq=1 ack=1 ts=0/{echoed}"), Established);
+            // At its left edge.
+            h.peer("ACK seq=1 ack=1 ts=0/0")
+                .send("a")
+                .gives("ACK seq=1 ack=1 data=a ts=0/0", Established);
+        }
+    });
+}
