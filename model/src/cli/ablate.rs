@@ -7,7 +7,7 @@ use super::output::Out;
 use super::registry::{Finding, Registry, Setup};
 use super::session::Session;
 use super::{Failure, Status, counterexample, names};
-use crate::ablation::{Case, NOT_A_RULE, Without};
+use crate::ablation::{Case, NOT_SHOWN, Without};
 use crate::check::End;
 use crate::properties;
 use crate::report::text::{self, grouped};
@@ -90,12 +90,12 @@ pub(super) fn run(a: &args::Ablate, registry: &Registry, out: &mut Out) -> Resul
             .iter()
             .map(|r| json!({ "rule": r.id, "why": undecided(r) }))
             .collect();
-        let hazards: Vec<Value> = NOT_A_RULE
+        let hazards: Vec<Value> = NOT_SHOWN
             .iter()
             .map(|(hazard, why)| json!({ "hazard": hazard, "why": why }))
             .collect();
         out.json(&json!({
-            "command": "ablate", "status": status as u8, "cases": rows, "undecided": open, "not_a_rule": hazards,
+            "command": "ablate", "status": status as u8, "cases": rows, "undecided": open, "not_shown": hazards,
         }));
     }
     Ok(status)
@@ -271,8 +271,8 @@ fn finish(rows: &[Row<'_>], open: &[&RuleInfo], status: Status, out: &mut Out) {
     }
     if !rows.is_empty() {
         out.line("");
-        out.line("Hazards that no rule of this list prevents:");
-        for (hazard, why) in NOT_A_RULE {
+        out.line("Not shown by it, of the list of hazards:");
+        for (hazard, why) in NOT_SHOWN {
             let lines = text::wrap(why, 94);
             for (n, l) in lines.iter().enumerate() {
                 let name = if n == 0 {

@@ -75,7 +75,12 @@ fn host_facts<C>(h: &HostPlan<C>) -> impl Iterator<Item = (&'static str, String)
         (h.crashes > 0).then(|| {
             (
                 "may",
-                format!("crash, {} time(s); quiet for {} ticks", h.crashes, h.quiet),
+                format!(
+                    "crash, {} time(s); quiet for {} ticks; from then on its ISNs are {}",
+                    h.crashes,
+                    h.quiet,
+                    h.isn.after_a_crash().name()
+                ),
             )
         }),
         is("may", h.vanishes, "vanish at any moment"),
@@ -108,11 +113,42 @@ fn step(s: &Step) -> String {
     }
 }
 
-fn when(w: When) -> &'static str {
-    match (w.peer_finished, w.drained) {
-        (false, false) => "",
-        (true, false) => " when the peer has finished",
-        (false, true) => " when its own segments have drained",
-        (true, true) => " when the peer has finished and its own segments have drained",
+fn when(w: When) -> String {
+    let When {
+        peer_finished,
+        peer_listens,
+        drained,
+    } = w;
+    let waits = [
+        (peer_finished, "the peer has finished"),
+        (peer_listens, "the peer listens"),
+        (drained, "the connection's segments have drained"),
+    ];
+    let waits: Vec<&str> = waits.into_iter().filter(|w| w.0).map(|w| w.1).collect();
+    if waits.is_empty() {
+        String::new()
+    } else {
+        format!(" when {}", waits.join(" and "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_condition_of_an_open_is_shown() {
+        let mut shown: Vec<String> = (0..8u8)
+            .map(|bits| {
+                when(When {
+                    peer_finished: bits & 1 != 0,
+                    peer_listens: bits & 2 != 0,
+                    drained: bits & 4 != 0,
+                })
+            })
+            .collect();
+        shown.sort();
+        shown.dedup();
+        assert_eq!(shown.len(), 8);
     }
 }

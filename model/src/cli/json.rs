@@ -20,8 +20,8 @@ fn rules(set: RuleSet) -> Vec<&'static str> {
 fn expects(card: &Card) -> Value {
     match card.expects {
         Expect::Verified => json!({ "verdict": "verified" }),
-        Expect::Violated(property, why) => {
-            json!({ "verdict": "violated", "property": property, "why": why })
+        Expect::Violated(fault, why) => {
+            json!({ "verdict": "violated", "property": fault.property().id, "fault": fault.text(), "why": why })
         }
     }
 }

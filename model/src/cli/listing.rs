@@ -33,7 +33,9 @@ pub(super) fn scenarios(format: Format, registry: &Registry, out: &mut Out) -> S
         let c = s.card();
         let declares = match c.expects {
             Expect::Verified => String::new(),
-            Expect::Violated(property, _) => format!(" (violates property {property}, as it must)"),
+            Expect::Violated(fault, _) => {
+                format!(" (violates property {}, as it must)", fault.property().id)
+            }
         };
         hanging(c.id, &format!("{}{declares}", c.shows), 26, out);
     }
@@ -118,16 +120,20 @@ pub(super) fn show(a: &args::Show, registry: &Registry, out: &mut Out) -> Result
             if let Some(by) = card.late_resets {
                 out.lines(&text::wrap(
                     &format!(
-                        "Not judged here: \"reset\" told without a cause, by a RST that outlived its connection; \
-                         {by} declares it."
+                        "Not judged here: \"reset\" told without a cause, by a RST that an old segment drew, or that ends a \
+                         connection which an old SYN,ACK only seemed to open; {by} declares it."
                     ),
                     PAGE,
                 ));
             }
         }
-        Expect::Violated(property, why) => {
+        Expect::Violated(fault, why) => {
             out.lines(&text::wrap(
-                &format!("Declares: property {property} is violated: {why}."),
+                &format!(
+                    "Declares: property {} is violated, {}: {why}.",
+                    fault.property().id,
+                    fault.text()
+                ),
                 PAGE,
             ));
         }

@@ -140,8 +140,9 @@ fn late_resets(report: &Report<'_>) -> Option<String> {
     let by: Vec<_> = declared.iter().filter_map(|r| r.card.late_resets).collect();
     (!by.is_empty()).then(|| {
         format!(
-            "where numbers may be used again, the RST that answered an old segment can reset the next connection, and \
-             its user is told \"reset\" without a cause: not judged there, declared by {}",
+            "where numbers may be used again, a RST that an old segment drew can reset the next connection, and an old \
+             SYN,ACK can seem to open one that a RST then ends: its user is told \"reset\" without a cause; not \
+             judged there, declared by {}",
             by.join(", ")
         )
     })

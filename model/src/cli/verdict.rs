@@ -38,8 +38,8 @@ impl Verdict {
             End::Violated { violations } => {
                 let ids: Vec<_> = properties::violated(violations).map(|p| p.id).collect();
                 match card.expects {
-                    Expect::Violated(property, _)
-                        if held.declaration && ids.contains(&property) =>
+                    Expect::Violated(fault, _)
+                        if held.declaration && violations & fault.bit() != 0 =>
                     {
                         Verdict::AsDeclared
                     }
@@ -51,7 +51,9 @@ impl Verdict {
             End::Interrupted => Verdict::Bound("interrupted"),
             End::Exhausted if f.bound_hit => Verdict::Bound("bound of the world hit"),
             End::Exhausted => match card.expects {
-                Expect::Violated(property, _) if held.declaration => Verdict::Missing(property),
+                Expect::Violated(fault, _) if held.declaration => {
+                    Verdict::Missing(fault.property().id)
+                }
                 _ => {
                     let missed = card
                         .goals
@@ -111,11 +113,12 @@ impl Verdict {
         match self {
             Verdict::Verified => None,
             Verdict::AsDeclared => {
-                let Expect::Violated(property, why) = card.expects else {
+                let Expect::Violated(fault, why) = card.expects else {
                     return None;
                 };
                 Some(format!(
-                    "{id}: violated, as it must be: {why} (property {property}, {steps} steps)"
+                    "{id}: violated, as it must be: {why} (property {}, {steps} steps)",
+                    fault.property().id
                 ))
             }
             Verdict::Violated(ids) => Some(format!(
@@ -216,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_declared_violation_must_be_the_declared_one() {
-        let c = card(Expect::Violated("stream", "because"));
+        let c = card(Expect::Violated(Fault::Mixed, "because"));
         let violated = |f: Fault| {
             finding(
                 End::Violated {

@@ -75,6 +75,16 @@ impl Fault {
         Fault::Assassinated,
     ];
 
+    /// The property that it violates.
+    pub fn property(self) -> &'static Property {
+        let of = |p: &&Property| p.faults & self.bit() != 0;
+        PROPERTIES
+            .iter()
+            .chain(SPECIAL)
+            .find(of)
+            .unwrap_or(&PROPERTIES[0])
+    }
+
     /// Its bit.
     pub const fn bit(self) -> u32 {
         1 << self as u8

@@ -2,8 +2,10 @@
 
 use super::build::{client, server, world};
 use super::{SCENARIO, Scenario, Size};
+use crate::endpoint::{Flags, TcpState};
+use crate::spec::Spec;
 use crate::spec::choices::AckWhen;
-use crate::world::{Goal, Step, When};
+use crate::world::{Goal, Plan, Step, Stray, When};
 
 const AT_ONCE: When = When::AT_ONCE;
 
@@ -174,23 +176,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "a close behind a closed window: probes, then the data, then the FIN",
         goals: &[Goal::Finished, Goal::AllDelivered],
         pinned: [31_721, 296_186],
-        build: |size| {
-            let mut plan = world(
-                size,
-                &[
-                    Step::Connect(AT_ONCE),
-                    Step::AwaitEstablished,
-                    Step::Send(2),
-                    Step::Shutdown,
-                    Step::AwaitEnd,
-                ],
-                &[Step::Listen(AT_ONCE), Step::ReceiveAll, Step::Finish(1)],
-            )
-            .both(|h| h.tcp.fixed_window = false);
-            plan.hosts[1].reads = false;
-            plan.hosts[1].tcp.receive_buffer = 1;
-            plan
-        },
+        build: |size| behind_a_window(size, Step::Finish(1)),
         ..SCENARIO
     },
     Scenario {
@@ -272,6 +258,26 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             });
             plan.hosts[1].reads = false;
             plan.hosts[1].tcp.receive_buffer = 1;
+            plan
+        },
+        ..SCENARIO
+    },
+    Scenario {
+        id: "ack-beyond",
+        shows: "an old ACK for what was never sent meets a connection with data and a FIN behind a closed window",
+        goals: &[Goal::Finished, Goal::AllDelivered],
+        pinned: [96_224, 1_023_315],
+        build: |size| {
+            let mut plan = behind_a_window(size, Step::Close);
+            plan.strays.push(Stray {
+                meets: TcpState::FinWait1,
+                host: 1,
+                seq: 1,
+                ack: Some(3), // SYN and two bytes, of which one was sent
+                flags: Flags::default(),
+                len: 0,
+                age: None,
+            });
             plan
         },
         ..SCENARIO
@@ -410,4 +416,23 @@ fn reordered(size: Size, held: bool) -> crate::world::Plan<crate::spec::Spec> {
         h.tcp.choices.fin_rides = false;
         h.tcp.choices.reassembly = held;
     })
+}
+
+/// The client writes two bytes and closes; the server's window has room for one, and it reads late. What it does `last`.
+fn behind_a_window(size: Size, last: Step) -> Plan<Spec> {
+    let mut plan = world(
+        size,
+        &[
+            Step::Connect(AT_ONCE),
+            Step::AwaitEstablished,
+            Step::Send(2),
+            Step::Shutdown,
+            Step::AwaitEnd,
+        ],
+        &[Step::Listen(AT_ONCE), Step::ReceiveAll, last],
+    )
+    .both(|h| h.tcp.fixed_window = false);
+    plan.hosts[1].reads = false;
+    plan.hosts[1].tcp.receive_buffer = 1;
+    plan
 }

@@ -2,6 +2,7 @@
 
 use super::build::{client, server, two_msl, world};
 use super::{Expect, SCENARIO, Scenario, Size};
+use crate::properties::Fault;
 use crate::spec::Spec;
 use crate::world::{Goal, IsnPolicy, Plan, Step, When};
 
@@ -41,13 +42,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "the client aborts and opens again: the side that sent the RST lingers first",
         goals: &[Goal::Finished, Goal::SecondLifeReads],
         pinned: [53_405, 369_549],
-        late_resets: Some("reuse-late-reset"),
+        late_resets: Some("crash-late-reset"),
         build: aborting,
         ..SCENARIO
     },
     Scenario {
         id: "crash",
-        shows: "the client crashes, keeps quiet for 2 MSL and opens again with any number",
+        shows: "the client crashes, keeps quiet for 2 MSL and opens again, with any number, when the server has given the old connection up",
         goals: &[Goal::Finished, Goal::SecondLifeReads, Goal::ToldReset],
         pinned: [199_319, 1_456_311],
         late_resets: Some("crash-late-reset"),
@@ -58,7 +59,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         id: "crash-late-reset",
         shows: "the same, and whether a user is ever told \"reset\" without a cause",
         expects: Expect::Violated(
-            "told-truthfully",
+            Fault::FalseReset,
             "an old SYN,ACK of the half-open connection fits a number that is used again, and the RST that ends it ends the new connection",
         ),
         pinned: [11, 13],
@@ -66,10 +67,26 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         ..SCENARIO
     },
     Scenario {
-        id: "crash-one-msl",
-        shows: "the same with the quiet time of RFC 9293 3.4.3, one MSL",
+        id: "crash-blind",
+        shows: "the same, but the client opens again whether or not the old connection is still half open at the server",
         expects: Expect::Violated(
-            "told-truthfully",
+            Fault::FalseClosed,
+            "a half-open peer never drains: it goes on acknowledging numbers that are used again, and the ISN alone protects",
+        ),
+        late_resets: Some("crash-late-reset"),
+        pinned: [13, 15],
+        build: |size| {
+            let mut plan = crashing(size, 0);
+            plan.hosts[0].lives[1].steps[0] = Step::Connect(AT_ONCE);
+            plan
+        },
+        ..SCENARIO
+    },
+    Scenario {
+        id: "crash-one-msl",
+        shows: "as `crash`, with the quiet time of RFC 9293 3.4.3, one MSL",
+        expects: Expect::Violated(
+            Fault::FalseClosed,
             "the peer's answers to what was sent before the crash live for another MSL, and acknowledge a number used again",
         ),
         pinned: [12, 13],
@@ -77,15 +94,17 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         build: |size| {
             let mut plan = crashing(size, 0);
             plan.hosts[0].quiet = plan.surely_drained();
+            // So that an answer to the first SYN acknowledges the FIN behind one byte, or two.
+            plan.hosts[0].isn = IsnPolicy::Menu(&[-3, -2]);
             plan
         },
         ..SCENARIO
     },
     Scenario {
         id: "crash-no-quiet",
-        shows: "the same without quiet time",
+        shows: "as `crash`, without quiet time",
         expects: Expect::Violated(
-            "stream",
+            Fault::EarlyEnd,
             "old segments of the life before the crash are still in the network",
         ),
         pinned: [10, 10],
@@ -122,7 +141,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "half-open-coincidence",
         shows: "the same, but the new number is one below what the peer expects: its challenge ACK is acceptable and draws no RST; nobody writes",
-        goals: &[Goal::Finished, Goal::SecondLifeReads],
+        goals: &[Goal::Coincidence, Goal::Finished, Goal::SecondLifeReads],
         late_resets: Some("crash-late-reset"),
         pinned: [103_543, 671_958],
         build: |size| {

@@ -9,7 +9,7 @@ mod failures;
 mod readings;
 mod reuse;
 
-use crate::properties::{self, EVERYWHERE, Fault};
+use crate::properties::{EVERYWHERE, Fault};
 use crate::rules::RuleSet;
 use crate::spec::Spec;
 use crate::world::{Goal, Plan};
@@ -62,8 +62,8 @@ impl Size {
 pub enum Expect {
     /// No violation, the whole space explored.
     Verified,
-    /// A violation of this property, for this reason.
-    Violated(&'static str, &'static str),
+    /// A violation by this fault, for this reason.
+    Violated(Fault, &'static str),
 }
 
 /// A scenario.
@@ -82,8 +82,9 @@ pub struct Scenario {
     pub pinned: [u64; 2],
     /// Properties besides those that every scenario checks, as bits.
     pub special: u32,
-    /// Where ISNs may repeat, the RST that a closed port sent to a late segment can hit the next incarnation, however long
-    /// TIME_WAIT is. Such a scenario does not judge [`Fault::FalseReset`] and names the one that declares it.
+    /// Where ISNs may repeat, a RST that an old segment drew can hit the next incarnation, however long TIME_WAIT is, and an
+    /// old SYN,ACK can seem to open a connection that a RST then ends. Such a scenario does not judge
+    /// [`Fault::FalseReset`] and names the one that declares it.
     pub late_resets: Option<&'static str>,
     /// Its world at a size.
     pub build: fn(Size) -> Plan<Spec>,
@@ -103,15 +104,15 @@ const SCENARIO: Scenario = Scenario {
 
 impl Scenario {
     /// Its plan, with the properties it checks and without the rules in `off`. One that declares a violation looks for that
-    /// property's alone.
+    /// fault alone.
     pub fn plan(&self, size: Size, off: RuleSet) -> Plan<Spec> {
         let mut plan = (self.build)(size);
         plan.judged = EVERYWHERE | self.special;
         if self.late_resets.is_some() {
             plan.judged &= !Fault::FalseReset.bit();
         }
-        if let Expect::Violated(property, _) = self.expects {
-            plan.judged &= properties::named(property).map_or(u32::MAX, |p| p.faults);
+        if let Expect::Violated(fault, _) = self.expects {
+            plan.judged &= fault.bit();
         }
         plan.without(off);
         plan

@@ -230,7 +230,9 @@ impl Machine<'_> {
     /// TS.Recent, if the segment begins at or before what was last acknowledged and is no older.
     //= RFC 7323 5.3 R3 => test:spec::tests::a_stamp_is_recorded_within_the_window
     fn record_stamp(&mut self, s: &Segment) {
-        let Some(ts) = s.ts.filter(|_| self.t.has(Flag::Timestamps)) else {
+        // RFC 7323 5.2: a RST does not change TS.Recent.
+        let stamp = s.ts.filter(|_| !s.is(Flags::RST));
+        let Some(ts) = stamp.filter(|_| self.t.has(Flag::Timestamps)) else {
             return;
         };
         let newer = ts.val.wrapping_sub(self.t.ts_recent()) as i32 >= 0;
@@ -588,7 +590,8 @@ impl Machine<'_> {
     }
 }
 
-/// The age in ticks of a timestamp on the clock of this step.
+/// The age in ticks of a timestamp on the clock of this step; one ahead of the clock is taken for now.
 pub(super) fn age_of(val: u32) -> u8 {
-    NOW.wrapping_sub(val).min(u32::from(OLDEST)) as u8
+    let age = NOW.wrapping_sub(val) as i32;
+    age.clamp(0, i32::from(OLDEST)) as u8
 }

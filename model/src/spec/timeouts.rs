@@ -108,10 +108,15 @@ impl Machine<'_> {
             count.tick();
         }
         if t.has(Flag::Timestamps) {
-            t.ts_recent_age = (t.ts_recent_age + 1).min(OLDEST - 1);
+            t.ts_recent_age = older(t.ts_recent_age);
         }
         if t.has(Flag::OldTimestamps) {
-            t.old_ts_recent_age = (t.old_ts_recent_age + 1).min(OLDEST - 1);
+            t.old_ts_recent_age = older(t.old_ts_recent_age);
         }
     }
+}
+
+/// The age of TS.Recent a tick later: it stays one younger than what is simply old, unless it is that already.
+fn older(age: u8) -> u8 {
+    if age + 1 < OLDEST { age + 1 } else { age }
 }

@@ -266,9 +266,8 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         } else {
             plan.isn
         };
-        // A host that has forgotten its numbers in a crash can be anywhere.
-        let policy = if app.crashes > 0 && !matches!(plan.isn, IsnPolicy::Menu(_)) {
-            IsnPolicy::Menu(UNSAFE_MENU)
+        let policy = if app.crashes > 0 {
+            plan.isn.after_a_crash()
         } else {
             policy
         };
@@ -281,12 +280,25 @@ impl<E: Endpoint, const N: usize> World<E, N> {
                     isns.push(iss);
                 }
             }
-            IsnPolicy::Clock(rate) => {
-                isns.push(iss.saturating_add((rate.saturating_mul(elapsed)) as i8))
+            IsnPolicy::Clock(rate) => isns.push(self.ahead(iss, rate.into(), elapsed.into())),
+            IsnPolicy::Menu(m) => {
+                for d in m {
+                    if isns.try_push(self.ahead(iss, (*d).into(), 1)).is_err() {
+                        self.coverage.hit_bound();
+                    }
+                }
             }
-            IsnPolicy::Menu(m) => isns.extend(m.iter().take(16).map(|d| iss.saturating_add(*d))),
         }
         isns
+    }
+
+    /// `iss` and `n` times `step`; a distance that has no room is a bound hit.
+    fn ahead(&self, iss: i8, step: i16, n: i16) -> i8 {
+        let to = i16::from(iss) + step * n;
+        i8::try_from(to).unwrap_or_else(|_| {
+            self.coverage.hit_bound();
+            iss
+        })
     }
 
     /// Whether the next life of a host waits for the segments of this one to drain. A host cannot see the network:

@@ -38,11 +38,13 @@ pub enum Goal {
     Reopened,
     /// A reopening went back to TIME_WAIT.
     WentBack,
+    /// A SYN was one below what a half-open peer expects.
+    Coincidence,
 }
 
 impl Goal {
     /// All of them, in order of their bits.
-    pub const ALL: [Goal; 13] = [
+    pub const ALL: [Goal; 14] = [
         Goal::Finished,
         Goal::AllDelivered,
         Goal::SecondLifeReads,
@@ -56,6 +58,7 @@ impl Goal {
         Goal::BothTimeWait,
         Goal::Reopened,
         Goal::WentBack,
+        Goal::Coincidence,
     ];
 
     /// In words.
@@ -74,6 +77,7 @@ impl Goal {
             Goal::BothTimeWait => "both ends are in TIME_WAIT",
             Goal::Reopened => "a SYN reopens TIME_WAIT",
             Goal::WentBack => "a reopening goes back to TIME_WAIT",
+            Goal::Coincidence => "a SYN is one below what a half-open peer expects",
         }
     }
 }

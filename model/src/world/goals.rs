@@ -60,8 +60,17 @@ impl<E: Endpoint, const N: usize> World<E, N> {
 
     /// Goals that take both hosts to see.
     pub(super) fn pair_goals(&self, s: &State<E::Image, N>, covered: &mut Covered) {
-        let o = [0, 1].map(|h| E::observe(&self.plan.hosts[h].tcp, &s.ends[h]).state);
+        let seen = [0, 1].map(|h| E::observe(&self.plan.hosts[h].tcp, &s.ends[h]));
+        let o = seen.map(|o| o.state);
         let mut reach = |g: Goal, when: bool| covered.goals |= u64::from(when) << g as u8;
+        let coincides = |a: &Observed, b: &Observed| {
+            let old = b.state.is_synchronized() && b.state != TcpState::TimeWait;
+            a.state == TcpState::SynSent && old && a.iss + 1 == b.rcv_nxt
+        };
+        reach(
+            Goal::Coincidence,
+            coincides(&seen[0], &seen[1]) || coincides(&seen[1], &seen[0]),
+        );
         reach(Goal::BothClosing, o == [TcpState::Closing; 2]);
         reach(Goal::BothTimeWait, o == [TcpState::TimeWait; 2]);
         let finished = o == [TcpState::Closed; 2]

@@ -177,6 +177,10 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             user_listens: matches!(steps.first(), Some(Step::Listen(_))),
             orphan_timer: plan.orphan_timer,
             by_user: matches!(step.event, Event::Call(_)),
+            timer: match step.event {
+                Event::Timer(t) => Some(t),
+                _ => None,
+            },
         }
     }
 
@@ -245,7 +249,12 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             && after.state != TcpState::Listen
             && after.state != TcpState::TimeWait
         {
-            let relative = |n: Seq| (n - self.bases[host]) as i32 as i8;
+            let relative = |n: Seq| {
+                i8::try_from((n - self.bases[host]) as i32).unwrap_or_else(|_| {
+                    self.coverage.hit_bound();
+                    0
+                })
+            };
             app.iss = relative(after.iss);
             if self.plan.hosts[host].isn == IsnPolicy::Above {
                 app.top = relative(after.snd_nxt);

@@ -23,8 +23,10 @@ pub(super) struct Judged<'a> {
     /// The user opened passively.
     pub(super) user_listens: bool,
     pub(super) orphan_timer: bool,
-    /// A user call or crash, which may end TIME_WAIT.
+    /// A user call, which may end TIME_WAIT.
     pub(super) by_user: bool,
+    /// The timer that fired.
+    pub(super) timer: Option<Timer>,
 }
 
 fn when(fault: Fault, happened: bool) -> u32 {
@@ -88,7 +90,7 @@ impl Judged<'_> {
         let mut faults = 0;
         faults |= when(
             Fault::Transition,
-            self.out.broken || (a.state != b.state && !may_become(b, a)),
+            self.out.broken || (a.state != b.state && !(may_become(b, a) && self.has_cause())),
         );
         faults |= when(
             Fault::FinAck,
@@ -154,6 +156,33 @@ impl Judged<'_> {
             faults |= when(Fault::SilentLoss, swallowed && !only_fin);
         }
         faults
+    }
+
+    /// Whether what happened may take the TCP to where it is now.
+    fn has_cause(&self) -> bool {
+        let (b, a) = (self.before, self.after);
+        let arrived = |flag| self.arrived.is_some_and(|(s, _)| s.is(flag));
+        let fired = |timers: &[Timer]| self.timer.is_some_and(|t| timers.contains(&t));
+        let reset = self.out.segments.iter().any(|s| s.is(Flags::RST));
+        let acks_all = self.arrived.is_some_and(|(s, _)| s.ack == b.snd_nxt) && arrived(Flags::ACK);
+        let ends = || match b.state {
+            TcpState::TimeWait => fired(&[Timer::TimeWait]) || arrived(Flags::RST) || reset,
+            TcpState::LastAck if acks_all => true,
+            TcpState::FinWait2 if fired(&[Timer::FinWait2]) => true,
+            _ => fired(&[Timer::User, Timer::GiveUp]) || arrived(Flags::RST) || reset,
+        };
+        match a.state {
+            TcpState::Closed => self.by_user || ends(),
+            TcpState::Listen => self.by_user || arrived(Flags::RST) || arrived(Flags::SYN),
+            TcpState::SynSent => self.by_user,
+            TcpState::SynReceived => arrived(Flags::SYN),
+            TcpState::Established => arrived(Flags::ACK),
+            TcpState::FinWait1 | TcpState::LastAck => a.close_called,
+            TcpState::FinWait2 => acks_all && b.fin_sent,
+            TcpState::CloseWait | TcpState::Closing => a.fin_received && self.arrived.is_some(),
+            // From a reopening that failed, at the end of an abort, or when both FINs have been seen to.
+            TcpState::TimeWait => b.lingering || a.lingering || (a.fin_received && b.fin_sent),
+        }
     }
 
     /// Every closing state has a timer, or waits on its user or the peer; TIME_WAIT has only its own.
@@ -276,6 +305,9 @@ pub(super) fn told<I, const N: usize>(
                 let refused = next.apps[host].refused != 0 && !b.state.is_synchronized();
                 let truthful = fin_pending || refused || next.seen.peer_is_cause(host, life);
                 faults |= when(Fault::FalseReset, !truthful);
+                // By whatever, it takes a segment: a RST, or (RFC 793) a SYN in the window.
+                let by = |flag| j.arrived.is_some_and(|(s, _)| s.is(flag));
+                faults |= when(Fault::Transition, !by(Flags::RST) && !by(Flags::SYN));
                 next.seen.life_mut(host, life).set_told_error();
             }
             Indication::UserTimeout | Indication::GaveUp => {
@@ -295,6 +327,7 @@ pub(super) fn told<I, const N: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::seq::Seq;
     use crate::spec::transition::TABLE;
     use TcpState::*;
 
@@ -340,5 +373,137 @@ mod tests {
         assert!(may_become(&at(SynReceived, true), &at(TimeWait, false)));
         assert!(may_become(&at(Closing, false), &at(TimeWait, false)));
         assert!(!may_become(&at(Established, false), &at(LastAck, false)));
+    }
+
+    /// A step from one observation to another, with nothing else to it.
+    fn step<'a>(before: &'a Observed, after: &'a Observed, out: &'a Effects) -> Judged<'a> {
+        Judged {
+            host: 0,
+            before,
+            after,
+            armed: Armed::default(),
+            arrived: None,
+            out,
+            user_closed: false,
+            user_listens: false,
+            orphan_timer: false,
+            by_user: false,
+            timer: None,
+        }
+    }
+
+    fn segment(flags: Flags, seq: u32, ack: u32) -> Segment {
+        Segment {
+            seq: Seq::new(seq),
+            ack: Seq::new(ack),
+            flags,
+            ..Segment::default()
+        }
+    }
+
+    #[test]
+    fn an_arrow_needs_its_cause() {
+        let out = Effects::default();
+        let closed = at(Closed, false);
+        let is_fault = |j: Judged<'_>| j.machine() & Fault::Transition.bit() != 0;
+        let (ack, reset) = (segment(Flags::ACK, 1, 0), segment(Flags::RST, 1, 0));
+        let by = |s| Some((s, InFlight::NONE));
+        for from in [
+            Established,
+            FinWait1,
+            FinWait2,
+            CloseWait,
+            Closing,
+            TimeWait,
+        ] {
+            let mut from = at(from, false);
+            from.snd_nxt = Seq::new(9);
+            let base = || step(&from, &closed, &out);
+            // A connection does not end by an ACK of nothing, or by nothing at all.
+            assert!(is_fault(base()));
+            assert!(is_fault(Judged {
+                arrived: by(&ack),
+                ..base()
+            }));
+            assert!(!is_fault(Judged {
+                arrived: by(&reset),
+                ..base()
+            }));
+            assert!(!is_fault(Judged {
+                by_user: true,
+                ..base()
+            }));
+        }
+        // Each by its own timer only.
+        let fired = |from, t| {
+            let from = at(from, false);
+            is_fault(Judged {
+                timer: Some(t),
+                ..step(&from, &closed, &out)
+            })
+        };
+        assert!(!fired(TimeWait, Timer::TimeWait) && !fired(FinWait2, Timer::FinWait2));
+        assert!(fired(TimeWait, Timer::User) && fired(Established, Timer::FinWait2));
+        assert!(fired(LastAck, Timer::Retransmit) && !fired(LastAck, Timer::GiveUp));
+        // CLOSE_WAIT without a FIN, FIN_WAIT_1 without a CLOSE.
+        for to in [CloseWait, FinWait1] {
+            let (from, to) = (at(Established, false), at(to, false));
+            assert!(is_fault(Judged {
+                by_user: true,
+                ..step(&from, &to, &out)
+            }));
+        }
+    }
+
+    #[test]
+    fn nothing_new_goes_out_behind_the_fin() {
+        let mut b = at(LastAck, false);
+        (b.fin_sent, b.snd_nxt) = (true, Seq::new(3));
+        let sends = |seq| {
+            let mut out = Effects::default();
+            out.send(Segment {
+                len: 1,
+                ..segment(Flags::ACK, seq, 0)
+            });
+            step(&b, &b, &out).machine() & Fault::AfterFin.bit() != 0
+        };
+        assert!(sends(3) && !sends(2));
+    }
+
+    #[test]
+    fn a_time_out_needs_something_outstanding_and_a_reset_a_segment() {
+        let told_by = |i, b: Observed, arrived: Option<&Segment>| {
+            let mut out = Effects::default();
+            out.tell(i);
+            let a = at(Closed, false);
+            let judged = Judged {
+                arrived: arrived.map(|s| (s, InFlight::NONE)),
+                ..step(&b, &a, &out)
+            };
+            let mut next: State<[u8; 1], 1> = State {
+                ends: [[0], [0]],
+                apps: [App::default(); 2],
+                seen: Default::default(),
+                fault: [0; 4],
+                phase: 0,
+                live: 0,
+                net: [InFlight::NONE],
+            };
+            told(&mut next, &judged, &out)
+        };
+        let idle = at(Established, false);
+        let mut waiting = idle;
+        waiting.snd_nxt = Seq::new(1);
+        let fault = Fault::FalseTimeout.bit();
+        assert_eq!(told_by(Indication::GaveUp, idle, None), fault);
+        assert_eq!(told_by(Indication::UserTimeout, waiting, None), 0);
+        let reset = segment(Flags::RST, 1, 0);
+        let (lie, bare) = (Fault::FalseReset.bit(), Fault::Transition.bit());
+        assert_eq!(told_by(Indication::Reset, idle, Some(&reset)), lie);
+        assert_eq!(told_by(Indication::Reset, idle, None), lie | bare);
+        assert_eq!(
+            told_by(Indication::Closed, idle, None),
+            Fault::FalseClosed.bit()
+        );
     }
 }

@@ -143,7 +143,7 @@ impl InFlight {
                 }
             }
             if offset > 7 {
-                return Err(Unfit::Text);
+                return Err(Unfit::Text); // no user writes as much
             }
             (u64::from(by.life), u64::from(offset))
         } else {

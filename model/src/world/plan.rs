@@ -106,6 +106,14 @@ pub enum IsnPolicy {
 }
 
 impl IsnPolicy {
+    /// What a host is left with that has forgotten its numbers: anything, unless it says what.
+    pub fn after_a_crash(self) -> IsnPolicy {
+        match self {
+            IsnPolicy::Menu(_) => self,
+            _ => IsnPolicy::Menu(UNSAFE_MENU),
+        }
+    }
+
     /// A name to print.
     pub fn name(self) -> String {
         match self {

@@ -1,8 +1,8 @@
 //! Timestamps and PAWS (RFC 7323), the window of acknowledgments and the exact RST (RFC 5961).
 
 use super::host::everywhere;
-use crate::endpoint::Call;
 use crate::endpoint::TcpState::*;
+use crate::endpoint::{Call, NOW};
 use crate::rules::Rule;
 use crate::spec::choices::AckWhen;
 
@@ -258,4 +258,20 @@ fn a_stamp_is_recorded_within_the_window() {
                 .gives("ACK seq=1 ack=1 data=a ts=0/0", Established);
         }
     });
+}
+
+/// RFC 7323 5.2: a RST does not change TS.Recent, not even one that is otherwise ignored; and on our clock a timestamp
+/// from the future is no older than now.
+#[test]
+fn a_reset_leaves_the_stamp_alone() {
+    everywhere(|h| {
+        let mut h = h.clone().stamped();
+        h.call(Call::Shutdown).peer("FIN,ACK seq=1 ack=2 ts=-1/0");
+        let recent = h.t.ts_recent_age;
+        h.peer("RST seq=2 ts=0/0");
+        assert_eq!((h.t.state, h.t.ts_recent_age), (TimeWait, recent));
+    });
+    let age = crate::spec::arrives::age_of;
+    assert_eq!([age(NOW + 5000), age(NOW), age(NOW - 2)], [0, 0, 2]);
+    assert_eq!(age(NOW - 5000), crate::endpoint::OLDEST);
 }
