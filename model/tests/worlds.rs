@@ -4,16 +4,16 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use farewell_model::check::{End, Engine, Limits, Outcome, explore};
-use farewell_model::endpoint::Flags;
+use farewell_model::endpoint::{Armed, Effects, Endpoint, Event, Flags, Observed, TcpState};
 use farewell_model::properties::{self, Fault};
 use farewell_model::rules::{Rule, RuleSet};
 use farewell_model::scenarios::{self, Expect, Size};
 use farewell_model::seq::Seq;
 use farewell_model::space::{Plain, Space, fingerprint_wide};
 use farewell_model::spec::choices::{OldSyn, Restart, SynSentRst};
-use farewell_model::spec::{Choices, Spec, Tcb};
+use farewell_model::spec::{Choices, Config, Spec, Tcb};
 use farewell_model::world::net::InFlight;
-use farewell_model::world::{Clocks, Goal, Plan, ROOM, State, Step, When, World};
+use farewell_model::world::{Action, Clocks, Goal, Plan, ROOM, State, Step, When, World};
 
 /// Beyond 300,000 unique states at smoke size: left to a smaller sibling by the tests that run all scenarios.
 const LARGE: &[(&str, &str)] = &[
@@ -470,6 +470,53 @@ fn what_a_world_cannot_tell_is_never_verified() {
     assert!(!bounded(clock.clone()));
     clock.hosts[0].lives[0].steps.push(Step::Send(7));
     assert!(bounded(clock));
+}
+
+/// The specification, but for a tick that does something.
+struct Ticking;
+
+impl Endpoint for Ticking {
+    type Image = Tcb;
+    type Config = Config;
+
+    fn boot(c: &Config) -> Tcb {
+        Spec::boot(c)
+    }
+
+    fn step(c: &Config, i: &mut Tcb, e: Event, isn: Option<Seq>, out: &mut Effects) {
+        Spec::step(c, i, e, isn, out);
+        if e == Event::Tick && i.state == TcpState::Listen {
+            i.state = TcpState::Closed;
+        }
+    }
+
+    fn armed(c: &Config, i: &Tcb) -> Armed {
+        Spec::armed(c, i)
+    }
+
+    fn observe(c: &Config, i: &Tcb) -> Observed {
+        Spec::observe(c, i)
+    }
+}
+
+#[test]
+fn a_tick_only_makes_timers_due() {
+    let plan = plan("refused", RuleSet::EMPTY);
+    let mut listens = plan.hosts[1].clone();
+    listens.lives[0].steps = vec![Step::Listen(When::AT_ONCE)];
+    let hosts = [plan.hosts[0].clone(), listens];
+    let world = World::<Ticking, ROOM>::new(Plan {
+        hosts,
+        lifetime: plan.lifetime,
+        clocks: plan.clocks,
+        rules: plan.rules,
+        saturated: plan.saturated,
+        strays: plan.strays,
+        judged: plan.judged,
+    });
+    let begin = world.initial()[0];
+    let after = world.perform(&begin, Action::Tick).unwrap();
+    assert_eq!(after.faults(), Fault::Transition.bit());
 }
 
 #[test]
