@@ -185,7 +185,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         goals: &[Goal::Finished, Goal::AllDelivered],
         pinned: [52_577, 441_727],
         build: |size| {
-            let mut plan = world(
+            let plan = world(
                 size,
                 &[
                     Step::Connect(AT_ONCE),
@@ -199,11 +199,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                     Step::Send(2),
                     Step::Close,
                 ],
-            )
-            .both(|h| h.tcp.fixed_window = false);
-            plan.hosts[0].reads = false;
-            plan.hosts[0].tcp.receive_buffer = 1;
-            plan
+            );
+            reads_late(plan, 0)
         },
         ..SCENARIO
     },
@@ -213,7 +210,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         goals: &[Goal::Finished, Goal::AllDelivered],
         pinned: [144_091, 1_071_738],
         build: |size| {
-            let mut plan = world(
+            let plan = world(
                 size,
                 &[
                     Step::Connect(AT_ONCE),
@@ -227,11 +224,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                     Step::Shutdown,
                     Step::ReceiveAll,
                 ],
-            )
-            .both(|h| h.tcp.fixed_window = false);
-            plan.hosts[1].reads = false;
-            plan.hosts[1].tcp.receive_buffer = 1;
-            plan
+            );
+            reads_late(plan, 1)
         },
         ..SCENARIO
     },
@@ -241,7 +235,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         goals: &[Goal::Finished, Goal::AllDelivered],
         pinned: [43_106, 348_908],
         build: |size| {
-            let mut plan = world(
+            let plan = world(
                 size,
                 &[
                     Step::Connect(AT_ONCE),
@@ -252,13 +246,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                 ],
                 &[Step::Listen(AT_ONCE), Step::ReceiveAll, Step::Finish(1)],
             )
-            .both(|h| {
-                h.tcp.fixed_window = false;
-                h.tcp.choices.fin_into_zero_window = true;
-            });
-            plan.hosts[1].reads = false;
-            plan.hosts[1].tcp.receive_buffer = 1;
-            plan
+            .both(|h| h.tcp.choices.fin_into_zero_window = true);
+            reads_late(plan, 1)
         },
         ..SCENARIO
     },
@@ -420,7 +409,7 @@ fn reordered(size: Size, held: bool) -> crate::world::Plan<crate::spec::Spec> {
 
 /// The client writes two bytes and closes; the server's window has room for one, and it reads late. What it does `last`.
 fn behind_a_window(size: Size, last: Step) -> Plan<Spec> {
-    let mut plan = world(
+    let plan = world(
         size,
         &[
             Step::Connect(AT_ONCE),
@@ -430,9 +419,14 @@ fn behind_a_window(size: Size, last: Step) -> Plan<Spec> {
             Step::AwaitEnd,
         ],
         &[Step::Listen(AT_ONCE), Step::ReceiveAll, last],
-    )
-    .both(|h| h.tcp.fixed_window = false);
-    plan.hosts[1].reads = false;
-    plan.hosts[1].tcp.receive_buffer = 1;
+    );
+    reads_late(plan, 1)
+}
+
+/// A host has room for one byte and reads when its script says so: its window closes.
+fn reads_late(plan: Plan<Spec>, host: usize) -> Plan<Spec> {
+    let mut plan = plan.both(|h| h.tcp.fixed_window = false);
+    plan.hosts[host].reads = false;
+    plan.hosts[host].tcp.receive_buffer = 1;
     plan
 }

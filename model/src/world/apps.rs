@@ -43,28 +43,13 @@ impl<E: Endpoint, const N: usize> World<E, N> {
                 return;
             }
             Step::AwaitEstablished => {
-                if before.state.is_synchronized() {
-                    trial.next = *s;
-                    trial.next.apps[host].pc += 1;
-                    each(Action::App(host as u8, None), &trial.next);
-                }
-                return;
+                return self.waited(at, before.state.is_synchronized(), trial, each);
             }
             Step::AwaitData(n) => {
-                if life.read() >= n {
-                    trial.next = *s;
-                    trial.next.apps[host].pc += 1;
-                    each(Action::App(host as u8, None), &trial.next);
-                }
-                return;
+                return self.waited(at, life.read() >= n, trial, each);
             }
             Step::AwaitEnd => {
-                if life.read_end() {
-                    trial.next = *s;
-                    trial.next.apps[host].pc += 1;
-                    each(Action::App(host as u8, None), &trial.next);
-                }
-                return;
+                return self.waited(at, life.read_end(), trial, each);
             }
             Step::Send(n) | Step::Finish(n) => {
                 let mut text = [0; MAX_DATA];
@@ -86,10 +71,7 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             }
             Step::ReceiveAll => {
                 if life.read_end() {
-                    trial.next = *s;
-                    trial.next.apps[host].pc += 1;
-                    each(Action::App(host as u8, None), &trial.next);
-                    return;
+                    return self.waited(at, true, trial, each);
                 }
                 if before.readable == 0 && !before.fin_received {
                     return;
@@ -122,6 +104,21 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             self.host_step(at, &HostStep::call(Call::Shutdown, None), trial);
         }
         each(Action::App(host as u8, None), &trial.next);
+    }
+
+    /// A step that only waits is taken when it is `over`.
+    fn waited(
+        &self,
+        at: At<'_, E::Image, N>,
+        over: bool,
+        trial: &mut Trial<'_, E::Image, N>,
+        each: &mut impl FnMut(Action, &State<E::Image, N>),
+    ) {
+        if over {
+            trial.next = *at.s;
+            trial.next.apps[at.host].pc += 1;
+            each(Action::App(at.host as u8, None), &trial.next);
+        }
     }
 
     /// OPEN, active, with every ISN that the host may choose.
