@@ -1,14 +1,35 @@
-//! The parts of a TCP engine that is to follow the close protocol to the letter: no I/O, no clock, no allocation per segment.
+//! A TCP engine that follows the close protocol to the letter: no I/O, no clock, no allocation per segment.
 //!
-//! Here so far: [`wire`] reads and writes segments, [`timewait`] keeps the connections in TIME_WAIT, [`rto`] is the
-//! retransmission timeout, [`seq`] the arithmetic of sequence numbers. The connection itself is still to come; it will be
-//! held against an executable specification of RFC 9293 section 3.10 that shares no code with it.
+//! It is held against an executable specification of RFC 9293 section 3.10 that shares no code with it: exhaustively within
+//! stated bounds, and by fuzzing beyond them.
+//!
+//! - [`connection`]: one connection, its buffers and its congestion control;
+//! - [`endpoint`]: one host's TCP for one pair of sockets, LISTEN and TIME_WAIT included;
+//! - [`stack`]: very many of them, with ports, limits and a census;
+//! - [`timewait`]: millions of connections in TIME_WAIT; [`wheel`]: the timers of the others;
+//! - [`wire`]: segments in IPv4 and IPv6 packets; [`tuple`]: what names a connection;
+//! - [`isn`], [`rto`], [`seq`], [`time`]: numbers and moments.
 
 #![no_std]
 #![forbid(unsafe_code)]
 
+extern crate alloc;
+
+pub mod config;
+pub mod connection;
+pub mod endpoint;
+pub mod isn;
+pub mod listen;
 pub mod rto;
 pub mod seq;
+mod state;
 pub mod time;
 pub mod timewait;
+pub mod tuple;
 pub mod wire;
+
+pub use config::Config;
+pub use connection::Connection;
+pub use endpoint::Endpoint;
+pub use state::State;
+pub use time::Instant;

@@ -12,14 +12,29 @@ impl Add<Duration> for Instant {
 
     /// Saturates at the end of time.
     fn add(self, d: Duration) -> Instant {
-        let micros = u64::try_from(d.as_micros()).unwrap_or(u64::MAX);
-        Instant(self.0.saturating_add(micros))
+        let micros = d.as_secs().saturating_mul(1_000_000);
+        Instant(
+            self.0
+                .saturating_add(micros.saturating_add(u64::from(d.subsec_micros()))),
+        )
     }
 }
 
 impl Instant {
+    /// The end of time: later than anything that happens.
+    pub const NEVER: Instant = Instant(u64::MAX);
+
     /// How long ago `earlier` was; nothing if it lies ahead.
     pub fn since(self, earlier: Instant) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+
+    /// That long ago; the beginning of time if that is later.
+    pub fn before(self, d: Duration) -> Instant {
+        let micros = d.as_secs().saturating_mul(1_000_000);
+        Instant(
+            self.0
+                .saturating_sub(micros.saturating_add(u64::from(d.subsec_micros()))),
+        )
     }
 }
