@@ -113,7 +113,7 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
             },
             payload: s.payload,
         };
-        if behind.len() > 0 {
+        if !behind.is_empty() {
             self.text_and_fin(config, now, &behind);
         }
         Ok(())
@@ -201,7 +201,7 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
         }
         if !takes_text {
             self.owes.put(owes::ACK, true); // a probe of our closed window
-        } else if s.len() > 0 {
+        } else if !s.is_empty() {
             self.text_and_fin(config, now, s);
         }
         Ok(())
@@ -421,7 +421,7 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     fn count_duplicate(&mut self, s: &Segment<'_>) {
         let waits = self.snd_una != self.snd_nxt && !self.syn_is_in_flight();
         let same_window = u32::from(s.header.window) << self.snd_shift == self.snd_wnd;
-        if !waits || s.len() > 0 || !same_window || self.flags.has(is::LOST) {
+        if !waits || !s.is_empty() || !same_window || self.flags.has(is::LOST) {
             return;
         }
         self.duplicates = self.duplicates.saturating_add(1);
@@ -507,8 +507,8 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
         }
         // At once what fills a gap or shows one (RFC 5681 section 4.2), the FIN, and more than a segment's worth.
         let unacked = self.rcv_nxt.distance(self.last_ack_sent) as u32;
-        let now_due =
-            advanced == 0 || gap || self.fin_received() || unacked > u32::from(config.mss);
+        let much = unacked > self.less_options(config.mss);
+        let now_due = advanced == 0 || gap || self.fin_received() || much;
         match config.delayed_ack {
             Some(delay) if !now_due => self.timers.delayed_ack.set_if_clear(now + delay),
             _ => self.owes.put(owes::ACK, true),
@@ -572,7 +572,7 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
 
     /// An acknowledgment for what is not acceptable. Pure ones are limited: two ends could answer each other for ever.
     fn answer(&mut self, config: &Config, now: Instant, s: &Segment<'_>) {
-        if s.len() == 0 || s.header.flags.has(Flags::SYN) {
+        if s.is_empty() || s.header.flags.has(Flags::SYN) {
             self.challenge(config, now);
         } else {
             self.owes.put(owes::ACK, true);

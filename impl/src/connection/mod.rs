@@ -369,6 +369,26 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
         Some(next)
     }
 
+    /// Whether [`Self::poll_event`] has something to say.
+    #[inline]
+    pub fn has_event(&self) -> bool {
+        self.events.0 != 0
+    }
+
+    /// Whether [`Self::poll_transmit`] may have something to send, or a timer to set. Never wrong if it says no.
+    #[inline]
+    pub fn may_transmit(&self) -> bool {
+        self.owes.0 != 0
+            || (self.state.sends()
+                && !self.flags.has(is::FIN_SENT)
+                && (self.flags.has(is::CLOSE_CALLED) || self.unsent() > 0))
+    }
+
+    /// Its buffers and its congestion control, for another connection.
+    pub fn into_parts(self) -> (B, C) {
+        (self.buffers, self.congestion)
+    }
+
     /// The state.
     #[inline]
     pub fn state(&self) -> State {

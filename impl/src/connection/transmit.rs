@@ -179,15 +179,21 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
         (self.buffers.window() >> self.rcv_shift).min(LARGEST_UNSCALED) as u16
     }
 
-    /// The most text of a segment beside its options.
+    /// The most text of a segment that we send.
     #[inline]
     pub(super) fn text_per_segment(&self) -> u32 {
+        self.less_options(self.mss)
+    }
+
+    /// The text of a segment of that size beside its options (RFC 6691).
+    #[inline]
+    pub(super) fn less_options(&self, mss: u16) -> u32 {
         let options = if self.flags.has(is::TIMESTAMPS) {
             TIMESTAMP_LEN
         } else {
             0
         };
-        u32::from(self.mss).saturating_sub(options).max(1)
+        u32::from(mss).saturating_sub(options).max(1)
     }
 
     /// New text within the windows, the FIN behind it.

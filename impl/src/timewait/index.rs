@@ -9,7 +9,7 @@ extern crate alloc;
 use alloc::vec::Vec;
 
 /// No place.
-pub(super) const NONE: u32 = u32::MAX;
+pub(crate) const NONE: u32 = u32::MAX;
 
 /// How far from home an entry may be. With a keyed hash nobody gets near it: of a hundred million entries one does with a
 /// probability below 10^-12.
@@ -53,13 +53,13 @@ impl Bucket {
 
 /// Places, found by the hash of what stands there.
 #[derive(Clone, Debug)]
-pub(super) struct Index {
+pub(crate) struct Index {
     buckets: Vec<Bucket>,
 }
 
 impl Index {
     /// Room for `limit` places; none if there is no memory for them.
-    pub(super) fn new(limit: usize) -> Option<Self> {
+    pub(crate) fn new(limit: usize) -> Option<Self> {
         let count = limit.checked_mul(2)?;
         let mut buckets = Vec::new();
         buckets.try_reserve_exact(count).ok()?;
@@ -68,21 +68,33 @@ impl Index {
     }
 
     /// Bytes of memory.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.buckets.capacity() * size_of::<Bucket>()
     }
 
     /// The place with this hash of which `is_it` is true.
     #[inline]
-    pub(super) fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
+    pub(crate) fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
         let bucket = self.bucket(self.search(hash, is_it)?)?;
         Some(bucket.at())
+    }
+
+    /// The home of a hash, read for no other reason than to have it near.
+    #[inline]
+    pub(crate) fn touch(&self, hash: u64) -> u32 {
+        self.bucket(self.home(hash)).map_or(NONE, Bucket::at)
+    }
+
+    /// The first place whose bits of the hash agree: most probably the one, if it is there.
+    #[inline]
+    pub(crate) fn first(&self, hash: u64) -> Option<u32> {
+        self.find(hash, |_| true)
     }
 
     /// Adds a place, which must not be there. Says whether it could: not if too many share its neighbourhood, or if the
     /// limit is reached and passed.
     #[must_use]
-    pub(super) fn insert(&mut self, hash: u64, at: u32) -> bool {
+    pub(crate) fn insert(&mut self, hash: u64, at: u32) -> bool {
         let mut new = Bucket::new(at, 0, hash as u8);
         let mut pos = self.home(hash);
         loop {
@@ -125,7 +137,7 @@ impl Index {
     }
 
     /// Takes out the place `at`, which has this hash. Says whether it was there.
-    pub(super) fn remove(&mut self, hash: u64, at: u32) -> bool {
+    pub(crate) fn remove(&mut self, hash: u64, at: u32) -> bool {
         let Some(mut pos) = self.search(hash, |x| x == at) else {
             return false;
         };

@@ -9,7 +9,7 @@
 
 mod answers;
 mod fifo;
-mod index;
+pub(crate) mod index;
 mod record;
 #[cfg(test)]
 mod tests;

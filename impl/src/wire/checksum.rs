@@ -2,46 +2,95 @@
 
 use super::ip::Addresses;
 
+/// Whether checksums are this engine's business.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
+pub enum Checksums {
+    /// Verified in what arrives, computed in what is sent (MUST-2, MUST-3).
+    #[default]
+    Verify,
+    /// A device below does both, TCP's and the IPv4 header's: what arrives is not looked at, what is sent carries zero.
+    Offloaded,
+}
+
 /// A sum being made: pieces of even length, but for the last.
+///
+/// It is kept in the byte order of the machine, which RFC 1071 section 2 (B) allows.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Checksum(u64);
 
 impl Checksum {
     /// The sum of TCP's pseudo-header for a segment of `len` bytes.
+    #[inline]
     pub fn pseudo_header(addresses: &Addresses, len: u32) -> Self {
         const TCP: u32 = 6;
         let sum = Checksum::default();
         let sum = match addresses {
-            Addresses::V4 { src, dst } => sum.over(&src.octets()).over(&dst.octets()),
-            Addresses::V6 { src, dst } => sum.over(&src.octets()).over(&dst.octets()),
+            Addresses::V4 { src, dst } => sum.over_words(&[src.to_bits(), dst.to_bits()]),
+            Addresses::V6 { src, dst } => {
+                sum.over_address(src.to_bits()).over_address(dst.to_bits())
+            }
         };
-        sum.over(&len.to_be_bytes()).over(&TCP.to_be_bytes())
+        sum.over_words(&[len, TCP])
     }
 
     /// Adds bytes; a last odd one counts as if a zero followed.
     #[must_use]
+    #[inline]
     pub fn over(self, bytes: &[u8]) -> Self {
-        // 32-bit words fold to the same 16-bit sum, and 2^32 of them fit into 64 bits.
-        let mut words = bytes.chunks_exact(4);
-        let mut sum = self.0;
-        for w in &mut words {
-            sum += u64::from(super::be32(w, 0));
+        let (chunks, rest) = bytes.as_chunks::<64>();
+        let mut sum = self;
+        for chunk in chunks {
+            sum = sum.over_chunk(chunk);
         }
-        let rest = words.remainder();
+        let (words, rest) = rest.as_chunks::<4>();
+        for word in words {
+            sum = sum.over_chunk(word);
+        }
         let mut last = [0; 4];
-        for (to, from) in last.iter_mut().zip(rest) {
-            *to = *from;
+        if let Some(last) = last.get_mut(..rest.len()) {
+            last.copy_from_slice(rest);
         }
-        Checksum(sum + u64::from(u32::from_be_bytes(last)))
+        sum.over_chunk(&last)
+    }
+
+    /// Adds numbers of the header, which are big-endian on the wire.
+    #[must_use]
+    #[inline]
+    pub(super) fn over_words(mut self, words: &[u32]) -> Self {
+        for word in words {
+            self.0 += u64::from(word.to_be());
+        }
+        self
+    }
+
+    /// Adds an address of IPv6, in registers: it was or will be stored in other pieces than the sum would read.
+    #[inline]
+    fn over_address(self, address: u128) -> Self {
+        let address = address.to_be();
+        let halves = [(address >> 64) as u64, address as u64];
+        let [a, b] = halves.map(|half| (half & 0xffff_ffff) + (half >> 32));
+        Checksum(self.0 + a + b)
+    }
+
+    /// Adds a piece of known length, a multiple of four.
+    #[must_use]
+    #[inline]
+    fn over_chunk<const N: usize>(mut self, bytes: &[u8; N]) -> Self {
+        // 32-bit words fold to the same 16-bit sum, and 2^32 of them fit into 64 bits.
+        for word in bytes.as_chunks::<4>().0 {
+            self.0 += u64::from(u32::from_ne_bytes(*word));
+        }
+        self
     }
 
     /// The checksum: the complement of the folded sum. Zero over data that carries its own.
+    #[inline]
     pub fn finish(self) -> u16 {
         let mut sum = self.0;
-        while sum > 0xffff {
-            sum = (sum & 0xffff) + (sum >> 16);
-        }
-        !(sum as u16)
+        sum = (sum & 0xffff_ffff) + (sum >> 32);
+        sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
+        sum = (sum & 0xffff) + (sum >> 16);
+        !u16::from_be(sum as u16)
     }
 }
 
@@ -68,7 +117,7 @@ mod tests {
 
     #[test]
     fn any_length_agrees_with_the_book() {
-        let mut bytes = [0u8; 67];
+        let mut bytes = [0u8; 1_500];
         let mut x = 0x2545_f491u32;
         for b in &mut bytes {
             x = x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -82,5 +131,61 @@ mod tests {
             );
         }
         assert_eq!(Checksum::default().over(&[0xff; 64]).finish(), 0);
+    }
+
+    /// The largest there is in an IP packet: every carry there can be.
+    #[test]
+    fn a_long_piece_of_ones_folds_to_ones() {
+        let ones = [0xff; 65_535];
+        assert_eq!(Checksum::default().over(&ones).finish(), by_the_book(&ones));
+        for n in 0..64 {
+            let sum = Checksum(u64::MAX >> n);
+            let by_hand = (0..4).fold(0u64, |s, w| s + ((u64::MAX >> n) >> (16 * w) & 0xffff));
+            let by_hand = (by_hand & 0xffff) + (by_hand >> 16);
+            let by_hand = (by_hand & 0xffff) + (by_hand >> 16);
+            assert_eq!(sum.finish(), !u16::from_be(by_hand as u16), "{n}");
+        }
+    }
+
+    #[test]
+    fn pieces_are_one() {
+        let bytes: [u8; 60] = core::array::from_fn(|n| (n * 37) as u8);
+        for at in (0..=60).step_by(2) {
+            let (a, b) = bytes.split_at(at);
+            let sum = Checksum::default().over(a).over(b);
+            assert_eq!(sum.finish(), by_the_book(&bytes));
+        }
+        let sum = Checksum::default().over_words(&[0x0001_f203, 0xf4f5_f6f7]);
+        assert_eq!(sum.finish(), !0xddf2);
+    }
+
+    /// Laid out as in RFC 9293 section 3.1 and RFC 8200 section 8.1.
+    #[test]
+    fn the_pseudo_headers_are_these() {
+        let bytes: [u8; 40] = core::array::from_fn(|n| (n * 41 + 200) as u8);
+        let (src, dst) = ([bytes[0], 2, 3, 4], [5, 6, 7, bytes[1]]);
+        let v4 = Addresses::V4 {
+            src: src.into(),
+            dst: dst.into(),
+        };
+        let mut book = [0; 12];
+        book[..4].copy_from_slice(&src);
+        book[4..8].copy_from_slice(&dst);
+        (book[9], book[10], book[11]) = (6, 0x12, 0x34);
+        let sum = Checksum::pseudo_header(&v4, 0x1234);
+        assert_eq!(sum.finish(), by_the_book(&book));
+
+        let (src, dst) = (*bytes[..16].first_chunk().unwrap(), [bytes[7]; 16]);
+        let v6 = Addresses::V6 {
+            src: <[u8; 16]>::into(src),
+            dst: dst.into(),
+        };
+        let mut book = [0; 40];
+        book[..16].copy_from_slice(&src);
+        book[16..32].copy_from_slice(&dst);
+        book[32..36].copy_from_slice(&[0, 1, 0x12, 0x34]);
+        book[39] = 6;
+        let sum = Checksum::pseudo_header(&v6, 0x1_1234);
+        assert_eq!(sum.finish(), by_the_book(&book));
     }
 }

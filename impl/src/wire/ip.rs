@@ -2,9 +2,8 @@
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-use super::checksum::Checksum;
+use super::checksum::{Checksum, Checksums};
 use super::tcp::{Segment, SegmentError};
-use super::{be, be16};
 
 /// The two ends of a packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -75,71 +74,85 @@ pub enum IpError {
 pub struct Packet<'a> {
     /// From whom, to whom.
     pub addresses: Addresses,
-    /// The segment, its checksum verified.
+    /// The segment.
     pub segment: Segment<'a>,
 }
 
-const TCP: u8 = 6;
-const V4_HEADER: usize = 20;
-const V6_HEADER: usize = 40;
+pub(super) const TCP: u8 = 6;
+pub(super) const V4_HEADER: usize = 20;
+pub(super) const V6_HEADER: usize = 40;
 /// IPv6 extension headers that are skipped in a packet.
 const MAX_EXTENSIONS: usize = 8;
 
 impl<'a> Packet<'a> {
-    /// Reads a packet; bytes behind its own length (padding of the link) are ignored.
+    /// Reads a packet, and verifies its checksums; bytes behind its own length (padding of the link) are ignored.
+    #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, IpError> {
+        Self::parse_with(bytes, Checksums::Verify)
+    }
+
+    /// Reads a packet; with [`Checksums::Offloaded`] neither TCP's checksum nor that of the IPv4 header is looked at.
+    #[inline]
+    pub fn parse_with(bytes: &'a [u8], checksums: Checksums) -> Result<Self, IpError> {
         match bytes.first().map_or(0, |b| b >> 4) {
-            4 => Self::v4(bytes),
-            6 => Self::v6(bytes),
+            4 => Self::v4(bytes, checksums),
+            6 => Self::v6(bytes, checksums),
             version => Err(IpError::Version(version)),
         }
     }
 
-    fn v4(bytes: &'a [u8]) -> Result<Self, IpError> {
-        need(bytes, V4_HEADER)?;
-        let header = usize::from(bytes.first().map_or(0, |b| b & 15)) * 4;
-        let total = usize::from(be16(bytes, 2));
+    fn v4(bytes: &'a [u8], checksums: Checksums) -> Result<Self, IpError> {
+        let h: &[u8; V4_HEADER] = chunk(bytes)?;
+        let header = usize::from(h[0] & 15) * 4;
+        let total = usize::from(u16::from_be_bytes([h[2], h[3]]));
         if header < V4_HEADER || header > total {
             return Err(IpError::HeaderLength(header));
         }
-        let packet = need(bytes, total)?;
-        let (head, body) = packet.split_at(header);
-        if Checksum::default().over(head).finish() != 0 {
+        let (head, body) = need(bytes, total)?
+            .split_at_checked(header)
+            .ok_or(IpError::HeaderLength(header))?;
+        if checksums == Checksums::Verify && Checksum::default().over(head).finish() != 0 {
             return Err(IpError::HeaderChecksum);
         }
         // More fragments, or an offset.
-        if be16(head, 6) & 0x3fff != 0 {
+        if u16::from_be_bytes([h[6], h[7]]) & 0x3fff != 0 {
             return Err(IpError::Fragment);
         }
-        let protocol = be::<1>(head, 9)[0];
-        if protocol != TCP {
-            return Err(IpError::Protocol(protocol));
+        if h[9] != TCP {
+            return Err(IpError::Protocol(h[9]));
         }
         let addresses = Addresses::V4 {
-            src: Ipv4Addr::from(be::<4>(head, 12)),
-            dst: Ipv4Addr::from(be::<4>(head, 16)),
+            src: Ipv4Addr::new(h[12], h[13], h[14], h[15]),
+            dst: Ipv4Addr::new(h[16], h[17], h[18], h[19]),
         };
-        Self::within(addresses, body)
+        Self::within(addresses, body, checksums)
     }
 
-    fn v6(bytes: &'a [u8]) -> Result<Self, IpError> {
-        need(bytes, V6_HEADER)?;
-        let packet = need(bytes, V6_HEADER + usize::from(be16(bytes, 4)))?;
-        let (head, mut body) = packet.split_at(V6_HEADER);
+    fn v6(bytes: &'a [u8], checksums: Checksums) -> Result<Self, IpError> {
+        let h: &[u8; V6_HEADER] = chunk(bytes)?;
+        let total = V6_HEADER + usize::from(u16::from_be_bytes([h[4], h[5]]));
+        let packet = need(bytes, total)?;
+        let (_, ends) = h.split_at(8);
+        let (src, dst) = ends.split_at(16);
+        let (src, dst) = (
+            u128::from_be_bytes(*chunk(src)?),
+            u128::from_be_bytes(*chunk(dst)?),
+        );
         let addresses = Addresses::V6 {
-            src: Ipv6Addr::from(be::<16>(head, 8)),
-            dst: Ipv6Addr::from(be::<16>(head, 24)),
+            src: Ipv6Addr::from_bits(src),
+            dst: Ipv6Addr::from_bits(dst),
         };
-        let mut next = be::<1>(head, 6)[0];
+        let mut body = packet.get(V6_HEADER..).unwrap_or_default();
+        let mut next = h[6];
         for _ in 0..=MAX_EXTENSIONS {
             match next {
-                TCP => return Self::within(addresses, body),
+                TCP => return Self::within(addresses, body, checksums),
                 // Hop-by-hop options, routing, destination options: all begin with the next one's kind and a length.
                 0 | 43 | 60 => {
-                    need(body, 8)?;
-                    let len = (usize::from(be::<1>(body, 1)[0]) + 1) * 8;
+                    let extension: &[u8; 8] = chunk(body)?;
+                    let len = (usize::from(extension[1]) + 1) * 8;
                     need(body, len)?;
-                    next = be::<1>(body, 0)[0];
+                    next = extension[0];
                     body = body.get(len..).unwrap_or_default();
                 }
                 44 => return Err(IpError::Fragment),
@@ -149,16 +162,27 @@ impl<'a> Packet<'a> {
         Err(IpError::Extensions)
     }
 
-    fn within(addresses: Addresses, body: &'a [u8]) -> Result<Self, IpError> {
-        let segment = Segment::parse(&addresses, body)?;
+    #[inline]
+    fn within(addresses: Addresses, body: &'a [u8], checksums: Checksums) -> Result<Self, IpError> {
+        let segment = Segment::parse_with(&addresses, body, checksums)?;
         Ok(Packet { addresses, segment })
     }
 }
 
 /// The first `needed` bytes.
+#[inline]
 fn need(bytes: &[u8], needed: usize) -> Result<&[u8], IpError> {
     bytes.get(..needed).ok_or(IpError::Truncated {
         needed,
+        got: bytes.len(),
+    })
+}
+
+/// The first `N` bytes.
+#[inline]
+fn chunk<const N: usize>(bytes: &[u8]) -> Result<&[u8; N], IpError> {
+    bytes.first_chunk().ok_or(IpError::Truncated {
+        needed: N,
         got: bytes.len(),
     })
 }

@@ -1,7 +1,5 @@
 //! TCP's options: those that the engine uses (RFC 9293 section 3.2, RFC 7323).
 
-use super::{be16, be32};
-
 /// A timestamp option (RFC 7323 section 3.2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
 pub struct Timestamps {
@@ -9,6 +7,15 @@ pub struct Timestamps {
     pub val: u32,
     /// TSecr: the receiver's clock, echoed.
     pub ecr: u32,
+}
+
+impl Timestamps {
+    /// The option in the layout of RFC 7323 appendix A, as words in the order of the wire.
+    #[inline]
+    pub(super) fn words(self) -> [u32; 3] {
+        const HEAD: u32 = u32::from_be_bytes([NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10]);
+        [HEAD, self.val, self.ecr]
+    }
 }
 
 /// The options of a segment. What is not here is skipped (MUST-6).
@@ -59,79 +66,110 @@ impl Options {
     pub const MAX_LEN: usize = 20;
 
     /// Reads options; the last of a kind counts.
-    pub fn parse(mut bytes: &[u8]) -> Result<Options, OptionsError> {
+    #[inline]
+    pub fn parse(bytes: &[u8]) -> Result<Options, OptionsError> {
+        match *bytes {
+            [] => Ok(Options::default()),
+            // The layout of RFC 7323 appendix A, which all but SYNs have.
+            [
+                NO_OPERATION,
+                NO_OPERATION,
+                TIMESTAMPS,
+                10,
+                a,
+                b,
+                c,
+                d,
+                e,
+                f,
+                g,
+                h,
+            ] => Ok(Options {
+                timestamps: Some(Timestamps {
+                    val: u32::from_be_bytes([a, b, c, d]),
+                    ecr: u32::from_be_bytes([e, f, g, h]),
+                }),
+                ..Options::default()
+            }),
+            _ => Self::parse_any(bytes),
+        }
+    }
+
+    fn parse_any(mut bytes: &[u8]) -> Result<Options, OptionsError> {
         let mut options = Options::default();
-        while let Some((&kind, rest)) = bytes.split_first() {
-            match kind {
-                END => break,
-                NO_OPERATION => {
+        loop {
+            let (kind, len, content, after) = match *bytes {
+                [] | [END, ..] => return Ok(options),
+                [NO_OPERATION, ref rest @ ..] => {
                     bytes = rest;
                     continue;
                 }
-                _ => {}
-            }
-            let len = rest.first().copied().unwrap_or(0);
-            let (Some(option), Some(after)) =
-                (bytes.get(..usize::from(len)), bytes.get(usize::from(len)..))
-            else {
-                return Err(bad_length(kind, len, bytes));
-            };
-            if len < 2 {
-                return Err(bad_length(kind, len, bytes));
-            }
-            let sized = |must: u8| {
-                if len == must {
-                    Ok(())
-                } else {
-                    Err(OptionsError::Size { kind, len, must })
+                [kind, len, ref rest @ ..] if len >= 2 => {
+                    match rest.split_at_checked(usize::from(len) - 2) {
+                        Some((content, after)) => (kind, len, content, after),
+                        None => return Err(bad_length(kind, len, bytes)),
+                    }
+                }
+                [kind, ref rest @ ..] => {
+                    let len = rest.first().copied().unwrap_or(0);
+                    return Err(bad_length(kind, len, bytes));
                 }
             };
-            match kind {
-                MSS => {
-                    sized(4)?;
-                    options.mss = Some(be16(option, 2));
-                }
-                WINDOW_SCALE => {
-                    sized(3)?;
-                    options.window_scale = option.get(2).map(|s| (*s).min(MAX_SHIFT));
-                }
-                TIMESTAMPS => {
-                    sized(10)?;
+            let size = |must| Err(OptionsError::Size { kind, len, must });
+            match (kind, content) {
+                (MSS, &[a, b]) => options.mss = Some(u16::from_be_bytes([a, b])),
+                (WINDOW_SCALE, &[shift]) => options.window_scale = Some(shift.min(MAX_SHIFT)),
+                (TIMESTAMPS, &[a, b, c, d, e, f, g, h]) => {
                     options.timestamps = Some(Timestamps {
-                        val: be32(option, 2),
-                        ecr: be32(option, 6),
+                        val: u32::from_be_bytes([a, b, c, d]),
+                        ecr: u32::from_be_bytes([e, f, g, h]),
                     });
                 }
+                (MSS, _) => return size(4),
+                (WINDOW_SCALE, _) => return size(3),
+                (TIMESTAMPS, _) => return size(10),
                 _ => {}
             }
             bytes = after;
         }
-        Ok(options)
+    }
+
+    /// Bytes that these take, padded to a whole number of words.
+    #[inline]
+    pub fn emitted_len(&self) -> usize {
+        4 * usize::from(self.mss.is_some())
+            + 4 * usize::from(self.window_scale.is_some())
+            + 12 * usize::from(self.timestamps.is_some())
     }
 
     /// Writes them, padded with no-operations to a whole number of words. Returns how many bytes there are.
     pub fn emit(&self) -> ([u8; Self::MAX_LEN], usize) {
         let mut out = [NO_OPERATION; Self::MAX_LEN];
-        let mut at = 0;
-        let mut put = |bytes: &[u8]| {
-            for (to, from) in out.iter_mut().skip(at).zip(bytes) {
-                *to = *from;
-            }
-            at += bytes.len();
-        };
-        if let Some(mss) = self.mss {
-            let [a, b] = mss.to_be_bytes();
-            put(&[MSS, 4, a, b]);
+        let (words, len) = self.words();
+        for (to, word) in out.as_chunks_mut::<4>().0.iter_mut().zip(words) {
+            *to = word.to_be_bytes();
         }
-        if let Some(shift) = self.window_scale {
-            put(&[NO_OPERATION, WINDOW_SCALE, 3, shift.min(MAX_SHIFT)]);
+        (out, len)
+    }
+
+    /// What [`Options::emit`] writes, as words in the order of the wire, behind its end zero; and how many bytes of it count.
+    #[inline]
+    pub(super) fn words(&self) -> ([u32; Self::MAX_LEN / 4], usize) {
+        let scale = |shift: u8| [NO_OPERATION, WINDOW_SCALE, 3, shift.min(MAX_SHIFT)];
+        let mss = self
+            .mss
+            .map(|m| u32::from(MSS) << 24 | 4 << 16 | u32::from(m));
+        let scale = self.window_scale.map(|s| u32::from_be_bytes(scale(s)));
+        let stamps = self.timestamps.map(Timestamps::words);
+        let all = mss
+            .into_iter()
+            .chain(scale)
+            .chain(stamps.into_iter().flatten());
+        let mut words = [0; Self::MAX_LEN / 4];
+        for (to, word) in words.iter_mut().zip(all) {
+            *to = word;
         }
-        if let Some(ts) = self.timestamps {
-            put(&[NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10]);
-            put(&ts.val.to_be_bytes());
-            put(&ts.ecr.to_be_bytes());
-        }
-        (out, at)
+        (words, self.emitted_len())
     }
 }
 
@@ -190,5 +228,24 @@ mod tests {
             must: 4,
         });
         assert_eq!(Options::parse(&[2, 3, 1, 0]), size);
+    }
+
+    #[test]
+    fn the_short_cut_is_no_detour() {
+        let ts = [1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8];
+        let read = Options::parse(&ts).unwrap();
+        assert_eq!(Ok(read), Options::parse_any(&ts));
+        let (val, ecr) = (0x0102_0304, 0x0506_0708);
+        assert_eq!(read.timestamps, Some(Timestamps { val, ecr }));
+        for at in 0..4 {
+            for value in 0..=255 {
+                let mut other = ts;
+                other[at] = value;
+                assert_eq!(Options::parse(&other), Options::parse_any(&other));
+            }
+        }
+        // The same option, laid out otherwise.
+        let later = [8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 1];
+        assert_eq!(Options::parse(&later), Ok(read));
     }
 }

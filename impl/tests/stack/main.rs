@@ -1,0 +1,9 @@
+//! Stacks that talk to each other in memory.
+
+mod closing;
+mod input;
+mod limits;
+mod net;
+mod ports;
+mod segments;
+mod transfer;
