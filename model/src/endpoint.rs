@@ -438,6 +438,8 @@ pub struct Observed {
     pub lingering: bool,
     /// The timestamp option is in use, and TS.Recent.
     pub ts_recent: Option<u32>,
+    /// Two endpoints in one, fed the same events, are no longer the same machine.
+    pub differs: bool,
 }
 
 impl Observed {

@@ -55,8 +55,9 @@ pub(super) fn run(a: &args::Check, registry: &Registry, out: &mut Out) -> Result
     let session = Session::new(&a.budget, a.format)?;
     let text = a.format == Format::Text;
     let begun = Instant::now();
+    let widths = summary::widths(registry);
     if text {
-        summary::head(&setup, out);
+        summary::head(&setup, &widths, out);
     }
     let mut report = Report {
         setup,
@@ -84,7 +85,7 @@ pub(super) fn run(a: &args::Check, registry: &Registry, out: &mut Out) -> Result
         report.status = report.status.and(row.verdict.status());
         report.exercised.add(&row.found);
         if text {
-            summary::row(&row, out);
+            summary::row(&row, &widths, out);
         }
         report.rows.push(row);
     }

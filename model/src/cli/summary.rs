@@ -4,7 +4,7 @@ use super::Status;
 use super::check::{Report, Row};
 use super::demands::Exercised;
 use super::output::Out;
-use super::registry::Setup;
+use super::registry::{Registry, Setup};
 use super::verdict::Verdict;
 use crate::endpoint::TcpState;
 use crate::report::text::{self, grouped};
@@ -20,11 +20,14 @@ const COLUMNS: [(&str, bool); 7] = [
     ("live", true),
     ("verdict", false),
 ];
-/// Rows appear as they are done, so the widths are set beforehand.
-const WIDTHS: [usize; 7] = [22, 11, 13, 5, 8, 4, 33];
+/// Rows appear as they are done, so the widths are set beforehand: that of the first column is the longest name's.
+pub(super) fn widths(registry: &Registry) -> [usize; 7] {
+    let longest = registry.subjects.iter().map(|s| s.card().id.len()).max();
+    [longest.unwrap_or(0), 11, 13, 5, 8, 4, 33]
+}
 
 /// What is checked, and the table's header.
-pub(super) fn head(setup: &Setup, out: &mut Out) {
+pub(super) fn head(setup: &Setup, widths: &[usize; 7], out: &mut Out) {
     let off: Vec<&str> = setup.off.iter().map(Rule::id).collect();
     let mut what = format!(
         "size {}, profile {}",
@@ -40,16 +43,16 @@ pub(super) fn head(setup: &Setup, out: &mut Out) {
     out.line(&what);
     out.line("");
     let names = COLUMNS.map(|(h, _)| h.to_owned());
-    out.line(&text::line(&COLUMNS, &WIDTHS, &names));
+    out.line(&text::line(&COLUMNS, widths, &names));
     out.line(&text::line(
         &COLUMNS,
-        &WIDTHS,
-        &WIDTHS.map(|w| "─".repeat(w)),
+        widths,
+        &widths.map(|w| "─".repeat(w)),
     ));
 }
 
 /// One scenario.
-pub(super) fn row(r: &Row<'_>, out: &mut Out) {
+pub(super) fn row(r: &Row<'_>, widths: &[usize; 7], out: &mut Out) {
     let f = &r.found;
     let cells = [
         r.card.id.to_owned(),
@@ -63,7 +66,7 @@ pub(super) fn row(r: &Row<'_>, out: &mut Out) {
         f.covered.most_live.to_string(),
         r.verdict.cell(r.card),
     ];
-    out.line(&text::line(&COLUMNS, &WIDTHS, &cells));
+    out.line(&text::line(&COLUMNS, widths, &cells));
 }
 
 /// Totals, coverage, bounds, assumptions, and the verdict in words.

@@ -47,11 +47,13 @@ pub enum Fault {
     Untold,
     /// TIME_WAIT ended before its time.
     Assassinated,
+    /// Two endpoints that were fed the same differ.
+    Difference,
 }
 
 impl Fault {
     /// All of them, in order of their bits.
-    pub const ALL: [Fault; 21] = [
+    pub const ALL: [Fault; 22] = [
         Fault::Mixed,
         Fault::Order,
         Fault::Twice,
@@ -73,6 +75,7 @@ impl Fault {
         Fault::SilentLoss,
         Fault::Untold,
         Fault::Assassinated,
+        Fault::Difference,
     ];
 
     /// The property that it violates.
@@ -118,6 +121,7 @@ impl Fault {
             Fault::SilentLoss => "received data was thrown away and the peer not told",
             Fault::Untold => "a connection ended by a RST and its user was told nothing",
             Fault::Assassinated => "TIME_WAIT ended before its time",
+            Fault::Difference => "the two that were fed the same are not the same machine",
         }
     }
 }
@@ -181,11 +185,18 @@ pub const PROPERTIES: &[Property] = &[
 ];
 
 /// Properties that only some scenarios check: true of some rules' worlds, not of every one.
-pub const SPECIAL: &[Property] = &[Property {
-    id: "time-wait-lasts",
-    says: "TIME_WAIT ends by its timer, its user or a reopening only (RFC 1337)",
-    faults: bits(&[Fault::Assassinated]),
-}];
+pub const SPECIAL: &[Property] = &[
+    Property {
+        id: "time-wait-lasts",
+        says: "TIME_WAIT ends by its timer, its user or a reopening only (RFC 1337)",
+        faults: bits(&[Fault::Assassinated]),
+    },
+    Property {
+        id: "lockstep",
+        says: "two endpoints that are fed the same events show the same state, timers, segments and indications",
+        faults: bits(&[Fault::Difference]),
+    },
+];
 
 /// The bits of all of [`PROPERTIES`].
 pub const EVERYWHERE: u32 = PROPERTIES[0].faults | PROPERTIES[1].faults | PROPERTIES[2].faults;

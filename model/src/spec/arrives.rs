@@ -104,7 +104,7 @@ impl Machine<'_> {
             self.enter(Established, Cause::SynAck);
             self.established();
             self.owes_ack = true;
-            self.transmit();
+            self.transmit_after_ack();
             // "If there are other controls or text in the segment": they stand behind the SYN.
             if s.len > 0 || s.is(Flags::FIN) {
                 self.text_and_fin(&Segment {
@@ -371,7 +371,7 @@ impl Machine<'_> {
             }
             self.enter(Established, Cause::Ack);
             self.established();
-            self.transmit();
+            self.transmit_after_ack();
             return true;
         }
         //= RFC 5961 5 => rule:ack-window, test:spec::tests::acknowledgments_have_a_window
@@ -409,7 +409,7 @@ impl Machine<'_> {
                 true
             }
             _ => {
-                self.transmit();
+                self.transmit_after_ack();
                 true
             }
         }
@@ -518,6 +518,7 @@ impl Machine<'_> {
             return;
         }
         let before = self.t.rcv_nxt;
+        let gap = !self.t.held.is_empty();
         self.hold(s);
         //= RFC 9293 3.10.7.4 eighth => rule:fin-in-order
         let overtakes = s.is(Flags::FIN) && before.before(s.seq);
@@ -536,7 +537,7 @@ impl Machine<'_> {
             //= RFC 9293 MAY-13 => test:spec::tests::segments_ahead_are_held
             self.owes_ack = true; // out of order: a duplicate ACK
         } else {
-            self.acknowledge_soon(advanced);
+            self.acknowledge_soon(advanced, gap);
         }
     }
 

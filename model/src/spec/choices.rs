@@ -65,11 +65,23 @@ pub enum Answers {
     SequenceSpace,
 }
 
+/// When what an acknowledgment lets go goes out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum SendWhen {
+    /// At the ACK check, before the segment's text is looked at.
+    #[default]
+    AtTheAck,
+    /// At the end of the event, with the acknowledgment of its text.
+    AtTheEnd,
+}
+
 /// Freedom that the RFC leaves; contradictions number as in the README.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Choices {
     /// When acknowledgments go out.
     pub ack: AckWhen,
+    /// When what an acknowledgment lets go goes out.
+    pub send: SendWhen,
     /// FIN rides on the last data.
     pub fin_rides: bool,
     /// FIN goes out into a zero window when no data stands in front of it.
@@ -100,6 +112,7 @@ impl Default for Choices {
     fn default() -> Self {
         Self {
             ack: AckWhen::Now,
+            send: SendWhen::AtTheAck,
             fin_rides: true,
             fin_into_zero_window: false,
             reassembly: true,

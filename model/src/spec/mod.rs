@@ -44,6 +44,7 @@ impl Endpoint for Spec {
             out,
             isn,
             owes_ack: false,
+            may_send: false,
         };
         match e {
             Event::Call(call) => m.call(call),
@@ -71,6 +72,8 @@ pub(crate) struct Machine<'a> {
     pub(crate) isn: Option<Seq>,
     /// An acknowledgment goes out at the end of the event, on whatever else goes out.
     pub(crate) owes_ack: bool,
+    /// An acknowledgment may have made room for what waits to be sent.
+    pub(crate) may_send: bool,
 }
 
 impl Machine<'_> {

@@ -1,7 +1,7 @@
 //! Forming segments: what goes out and when (RFC 9293 sections 3.7, 3.8, 3.10.2, 3.10.4).
 
 use super::Machine;
-use super::choices::{AckWhen, Restart};
+use super::choices::{AckWhen, Restart, SendWhen};
 use super::tcb::{Countdown, Flag};
 use super::transition::Cause;
 use crate::endpoint::TcpState::*;
@@ -94,6 +94,14 @@ impl Machine<'_> {
         }
         if !self.t.user.is_running() {
             self.t.user = Countdown::start(self.c.user_timeout);
+        }
+    }
+
+    /// An acknowledgment has been taken: sends what may be sent, now or at the end of the event.
+    pub(super) fn transmit_after_ack(&mut self) {
+        match self.c.choices.send {
+            SendWhen::AtTheAck => self.transmit(),
+            SendWhen::AtTheEnd => self.may_send = true,
         }
     }
 
@@ -199,6 +207,9 @@ impl Machine<'_> {
     //= RFC 9293 MUST-58 => test:spec::tests::one_acknowledgment_an_event
     //= RFC 9293 MUST-59 => test:spec::tests::one_acknowledgment_an_event
     pub(super) fn flush(&mut self) {
+        if self.may_send {
+            self.transmit();
+        }
         if self.owes_ack && !matches!(self.t.state, Closed | Listen | SynSent) {
             if self.t.state == TimeWait && self.c.choices.restart == Restart::EveryAnswer {
                 self.restart_time_wait();
@@ -210,13 +221,14 @@ impl Machine<'_> {
     /// Text or a FIN has been accepted: acknowledge it now or later.
     //= RFC 9293 SHLD-18 => test:spec::tests::acknowledgments_may_be_delayed, scenario:delayed-ack
     //= RFC 9293 SHLD-19 => test:spec::tests::acknowledgments_may_be_delayed
-    pub(super) fn acknowledge_soon(&mut self, advanced: u8) {
+    pub(super) fn acknowledge_soon(&mut self, advanced: u8, fills_gap: bool) {
         match self.c.choices.ack {
             AckWhen::Now => self.owes_ack = true,
-            // A FIN, and more than one segment's worth, are acknowledged at once.
+            // A FIN, more than one segment's worth, and what fills a gap (RFC 5681 section 4.2) are acknowledged at once.
             AckWhen::Delayed => {
                 self.t.unacked = self.t.unacked.saturating_add(advanced);
-                if self.t.has(Flag::FinReceived) || self.t.unacked > self.c.choices.mss {
+                let much = self.t.unacked > self.c.choices.mss;
+                if self.t.has(Flag::FinReceived) || much || fills_gap {
                     self.owes_ack = true;
                 }
             }

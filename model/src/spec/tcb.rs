@@ -191,6 +191,11 @@ impl Held {
         self.fin == 1
     }
 
+    /// Whether nothing is held.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.mask == 0 && self.fin == 0
+    }
+
     /// The distance of the held FIN.
     pub(crate) fn fin_distance(&self) -> Option<u32> {
         self.fin.checked_sub(1).map(u32::from)
@@ -348,6 +353,7 @@ impl Tcb {
             readable: self.received.len(),
             lingering: self.has(Flag::Reopened) || self.has(Flag::Aborted),
             ts_recent: self.has(Flag::Timestamps).then(|| self.ts_recent()),
+            differs: false,
         }
     }
 }

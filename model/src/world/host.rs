@@ -346,6 +346,9 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             covered.rules.0 |= out.rules.0;
             faults |= judge::read(next, host, out);
             let after = E::observe(tcp, &next.ends[host]);
+            if after.differs {
+                faults |= Fault::Difference.bit();
+            }
             faults |= self.send_all(next, host, &after, out);
             if out.read.is_empty() && !out.end {
                 break;

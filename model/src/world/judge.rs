@@ -116,6 +116,7 @@ impl Judged<'_> {
                 .any(|s| !s.is(Flags::RST) && b.snd_nxt.before(s.seq + s.seq_len()));
             faults |= when(Fault::AfterFin, new);
         }
+        faults |= when(Fault::Difference, a.differs);
         let reset =
             self.arrived.is_some_and(|(s, _)| s.is(Flags::RST)) && a.state == TcpState::Closed;
         let owed = b.state.is_synchronized() && b.state != TcpState::TimeWait;

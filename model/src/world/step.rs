@@ -154,10 +154,15 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             let state = E::observe(tcp, &s.ends[host]).state;
             // What a tick makes due is done when its timer fires.
             let acts = !out.segments.is_empty() || !out.told.is_empty() || out.broken;
-            if acts || E::observe(tcp, &next.ends[host]).state != state {
-                let fault = Fault::Transition.bit() & self.plan.judged;
-                next.fault = (next.faults() | fault).to_le_bytes();
+            let after = E::observe(tcp, &next.ends[host]);
+            let mut faults = 0;
+            if acts || after.state != state {
+                faults |= Fault::Transition.bit();
             }
+            if after.differs {
+                faults |= Fault::Difference.bit();
+            }
+            next.fault = (next.faults() | faults & self.plan.judged).to_le_bytes();
             let waits = state == TcpState::Closed && self.waits_to_drain(s, host);
             let app = &mut next.apps[host];
             app.closed_for = if waits {
