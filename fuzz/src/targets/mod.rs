@@ -1,0 +1,39 @@
+//! The bodies of the fuzz targets: functions of bytes that panic when something is wrong, and never otherwise.
+//!
+//! `fuzz_targets/` wraps each for libFuzzer; [`crate::replay`], [`seeded`] and the tests run them on stable Rust. What a
+//! failure prints is the business of [`case`]. To add a target: a module here, its lines in [`TARGETS`] and [`SEEDS`], a
+//! file in `fuzz_targets/` and its `[[bin]]`.
+
+pub mod case;
+mod seeded;
+
+pub mod network;
+pub mod timewait;
+pub mod wire;
+
+pub use seeded::{corpus, inputs, seeded};
+
+/// Every target by name.
+pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+    ("network", network::run),
+    ("timewait", timewait::run),
+    ("wire", wire::run),
+];
+
+/// Inputs with names that say what they show.
+pub type Seeds = Vec<(&'static str, Vec<u8>)>;
+
+/// Where the seed corpora come from: `cargo run -p farewell-fuzz --bin seeds` writes them.
+pub const SEEDS: &[(&str, fn() -> Seeds)] = &[
+    ("network", network::seeds),
+    ("timewait", timewait::seeds),
+    ("wire", wire::seeds),
+];
+
+/// The body of a target.
+pub fn body(target: &str) -> Option<fn(&[u8])> {
+    TARGETS
+        .iter()
+        .find(|(name, _)| *name == target)
+        .map(|(_, run)| *run)
+}
