@@ -9,5 +9,7 @@
 pub mod engine;
 pub mod lockstep;
 pub mod replay;
+pub mod scripts;
+pub mod subject;
 pub mod targets;
 pub mod worlds;

@@ -4,6 +4,7 @@
 
 mod buffers;
 mod image;
+mod live;
 
 use farewell::config::KeepAlive;
 use farewell::connection::{self, Begin, Dropped, Outgoing, Received, Unlimited};
@@ -26,6 +27,7 @@ use farewell_model::spec::transition::TABLE;
 pub use buffers::Few;
 pub use image::Image;
 use image::{BY_TICKS, MOMENT, SOON, TICK};
+pub use live::Live;
 
 /// The engine as it ships, with buffers of a few bytes and without congestion control.
 pub type Tcp = farewell::Endpoint<Few, Unlimited>;
@@ -195,7 +197,12 @@ fn observe_time_wait(record: &TimeWait, connection: Option<&Open>, room: Observe
     Observed {
         snd_una: Seq::new(record.snd_nxt.0),
         snd_nxt: Seq::new(record.snd_nxt.0),
-        rcv_nxt: Seq::new(record.rcv_nxt.0),
+        // It answers by a segment's own numbers, so that RCV.NXT means nothing.
+        rcv_nxt: if aborted {
+            Seq::default()
+        } else {
+            Seq::new(record.rcv_nxt.0)
+        },
         rcv_wnd: if aborted {
             room.rcv_wnd
         } else {

@@ -7,14 +7,19 @@
 pub mod case;
 mod seeded;
 
+pub mod lockstep;
 pub mod network;
 pub mod timewait;
 pub mod wire;
 
 pub use seeded::{corpus, inputs, seeded};
 
-/// Every target by name.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+/// A name and the body that goes by it.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: &[Target] = &[
+    ("lockstep", lockstep::run),
     ("network", network::run),
     ("timewait", timewait::run),
     ("wire", wire::run),
@@ -23,8 +28,12 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
 /// Inputs with names that say what they show.
 pub type Seeds = Vec<(&'static str, Vec<u8>)>;
 
+/// A target's name and what makes its seeds.
+pub type Seeder = (&'static str, fn() -> Seeds);
+
 /// Where the seed corpora come from: `cargo run -p farewell-fuzz --bin seeds` writes them.
-pub const SEEDS: &[(&str, fn() -> Seeds)] = &[
+pub const SEEDS: &[Seeder] = &[
+    ("lockstep", lockstep::seeds),
     ("network", network::seeds),
     ("timewait", timewait::seeds),
     ("wire", wire::seeds),

@@ -535,8 +535,10 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
 
     /// The record of a connection that has entered TIME_WAIT.
     pub fn time_wait(&self) -> TimeWait {
-        if let Some(old) = self.reopened {
-            return old; // back to it
+        if let Some(mut old) = self.reopened {
+            // Back to it; what was unread then is gone, and its room free.
+            old.set_window(self.buffers.window());
+            return old;
         }
         let mut flags = TimeWaitFlags::default();
         for (bit, flag) in [

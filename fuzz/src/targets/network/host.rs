@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use farewell::connection::{Begin, Indication, Owned, Reno};
+use farewell::connection::{Begin, Dropped, Indication, Owned, Reno};
 use farewell::endpoint::{Opening, Phase};
 use farewell::seq::SeqNumber;
 use farewell::timewait::{TimeWait, TimeWaitFlags};
@@ -45,6 +45,8 @@ pub(super) struct Host {
     pub(super) open: bool,
     /// It began by reopening a TIME_WAIT that had used the numbers below this.
     pub(super) above: Option<SeqNumber>,
+    /// It has dropped a segment outside its window, and what that said of the peer's.
+    pub(super) left_out: bool,
     /// The connection has received the peer's FIN.
     pub(super) got_fin: bool,
     /// Bytes that the connection has received in order.
@@ -76,6 +78,7 @@ impl Host {
             listens: false,
             open: false,
             above: None,
+            left_out: false,
             got_fin: false,
             received: 0,
             iss: SeqNumber(plan.isn[0]),
@@ -92,6 +95,7 @@ impl Host {
         self.listens = !connects;
         self.open = false;
         self.above = None;
+        self.left_out = false;
         self.got_fin = false;
         self.received = 0;
         self.mishaps.clear();
@@ -141,8 +145,8 @@ impl Host {
             begun.set(listens);
             listens.then_some(opening)
         };
-        // Whatever it says, the segment was for it.
-        let _ = self.tcp.handle_segment(&self.config, now, s, open);
+        let taken = self.tcp.handle_segment(&self.config, now, s, open);
+        self.left_out |= taken == Err(Dropped::OutsideWindow);
         if begun.get() {
             self.open = true;
             self.above = old;

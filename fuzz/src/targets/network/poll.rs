@@ -41,7 +41,10 @@ impl World<'_> {
         let (h, peer) = (&self.hosts[n], &self.hosts[1 - n]);
         if h.has(Mishap::GaveUp) {
             let excused = self.link.harmed >= 2 || !peer.mishaps.is_empty() || self.may_be_refused;
-            assert!(excused, "host {n} gave up on a network that lost nothing");
+            assert!(
+                excused,
+                "host {n} gave up on a network that lost one packet at most"
+            );
         }
         if h.has(Mishap::Reset) {
             assert!(

@@ -1,0 +1,157 @@
+//! The engine as a [`Subject`]: packets in, packets out, time that goes on. Never saved and never restored.
+
+use farewell::Instant;
+use farewell::wire::{Addresses, Checksums, Packet, emit_packet};
+use farewell_model::endpoint::{Effects, Event, MAX_DATA, NOW, Observed, Segment, Timestamps};
+use farewell_model::seq::Seq;
+use std::net::Ipv4Addr;
+
+use super::image::MOMENT;
+use super::{EngineConfig, Tcp, act, from_wire, observed, to_wire};
+use crate::subject::{Input, Micros, Output, Subject, SubjectError};
+
+const THERE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
+const HERE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+const ARRIVING: Addresses = Addresses::V4 {
+    src: THERE,
+    dst: HERE,
+};
+/// Headers, options and text of the model's longest segment.
+const LONGEST: usize = 128;
+
+/// The shipping code, alive.
+#[derive(Clone, Debug)]
+pub struct Live {
+    config: EngineConfig,
+    tcp: Tcp,
+    now: Instant,
+    waiting: Vec<Output>,
+}
+
+impl Live {
+    /// CLOSED, at the moment 0.
+    pub fn new(config: EngineConfig) -> Self {
+        Live {
+            config,
+            tcp: Tcp::default(),
+            now: MOMENT,
+            waiting: Vec::new(),
+        }
+    }
+
+    fn act(&mut self, e: Event, isn: Option<u32>) -> Result<(), SubjectError> {
+        let mut out = Effects::default();
+        act(
+            &self.config,
+            self.now,
+            &mut self.tcp,
+            e,
+            isn.map(Seq::new),
+            &mut out,
+        );
+        for s in &out.segments {
+            self.waiting
+                .push(Output::Packet(packet(s, &ARRIVING.reversed())));
+        }
+        self.waiting
+            .extend(out.told.iter().map(|t| Output::Told(*t)));
+        if !out.read.is_empty() || out.end {
+            self.waiting.push(Output::Read(out.read.to_vec(), out.end));
+        }
+        if self.tcp.state() == farewell::State::Closed {
+            self.tcp = Tcp::default(); // the user releases it
+        }
+        if out.broken {
+            return Err(SubjectError::Broken(
+                "the engine said what the model cannot".into(),
+            ));
+        }
+        out.error.map_or(Ok(()), |e| Err(e.into()))
+    }
+
+    /// How far the timestamp clock is ahead of the model's, which stands still.
+    fn ahead(&self) -> u32 {
+        ((self.now.0 - MOMENT.0) / 1_000) as u32
+    }
+
+    /// The segment on a clock that is `by` further.
+    fn on_clock(s: &Segment, by: u32) -> Segment {
+        let moved = |val: u32| if val == 0 { 0 } else { val.wrapping_add(by) };
+        Segment {
+            ts: s.ts.map(|ts| Timestamps {
+                val: ts.val.wrapping_add(by),
+                ecr: moved(ts.ecr),
+            }),
+            ..*s
+        }
+    }
+
+    /// A packet for this host, from a segment on the model's clock.
+    pub fn packet_for(&self, s: &Segment) -> Vec<u8> {
+        packet(&Self::on_clock(s, self.ahead()), &ARRIVING)
+    }
+
+    /// The segment of a packet that came out now, on the model's clock.
+    pub fn segment_in(&self, bytes: &[u8]) -> Option<Segment> {
+        let s = segment(bytes)?;
+        Some(Self::on_clock(&s, self.ahead().wrapping_neg()))
+    }
+}
+
+/// The packet of a segment.
+fn packet(s: &Segment, addresses: &Addresses) -> Vec<u8> {
+    let mut header = to_wire(s);
+    (header.src_port, header.dst_port) = (4_242, 80);
+    let mut out = [0; LONGEST];
+    let len = emit_packet(
+        &header,
+        addresses,
+        (s.data(), &[]),
+        &mut out,
+        Checksums::Verify,
+    );
+    out[..len.unwrap_or(0)].to_vec()
+}
+
+fn segment(bytes: &[u8]) -> Option<Segment> {
+    let p = Packet::parse(bytes).ok()?;
+    from_wire(&p.segment.header, p.segment.payload)
+}
+
+impl Subject for Live {
+    fn input(&mut self, at: Micros, input: Input) -> Result<(), SubjectError> {
+        self.now = Instant(MOMENT.0 + at);
+        match input {
+            Input::Call(call, isn) => self.act(Event::Call(call), isn),
+            Input::Packet(bytes, isn) => {
+                let s = segment(&bytes);
+                let s =
+                    s.ok_or_else(|| SubjectError::Broken("not a packet of the model".into()))?;
+                self.act(Event::Segment(s), isn)
+            }
+        }
+    }
+
+    fn advance(&mut self, to: Micros, out: &mut dyn FnMut(Micros, Output)) {
+        let to = Instant(MOMENT.0 + to);
+        if to > self.now {
+            self.now = to;
+            // Which timer is its own affair: the engine looks at the time.
+            let any = Event::Timer(farewell_model::endpoint::Timer::User);
+            if let Err(broken) = self.act(any, None) {
+                self.waiting
+                    .push(Output::Read(broken.to_string().into_bytes(), false));
+            }
+        }
+        let at = self.now.0 - MOMENT.0;
+        self.waiting.drain(..).for_each(|o| out(at, o));
+    }
+
+    fn observe(&self) -> Option<Observed> {
+        let o = observed(&self.config, &self.tcp);
+        let ts_recent = o.ts_recent.map(|ts| ts.wrapping_sub(self.ahead()));
+        Some(Observed { ts_recent, ..o })
+    }
+}
+
+const _: () = assert!(NOW as u64 * 1_000 == MOMENT.0 && MAX_DATA < LONGEST / 2);
