@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use crate::targets::inputs;
 use crate::targets::lockstep::{Histogram, Script, play};
+use crate::targets::random;
 
 const USAGE: &str = "usage: conform scripts [--count N] [--seed N]";
 
@@ -15,7 +15,7 @@ const USAGE: &str = "usage: conform scripts [--count N] [--seed N]";
 /// The difference, with the script, what happened, and how many scripts it took.
 pub fn play_many(seed: u64, count: u64) -> Result<Histogram, String> {
     let mut histogram = Histogram::default();
-    let scripts = inputs("lockstep", seed).filter_map(|data| Script::read(&data));
+    let scripts = random(seed).filter_map(|data| Script::read(&data));
     for script in scripts.take(count as usize) {
         let came = play(&script, false);
         if let Some(difference) = &came.differs {

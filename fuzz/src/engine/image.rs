@@ -2,9 +2,10 @@
 //!
 //! Left out, each with its reason: `rto` (its limits leave one value), `duplicates`, `resend`, `recover` and the flags of
 //! recovery and timing (without congestion control and with a fixed timeout they decide nothing), `stamped`, `timed_at`,
-//! `challenge_from` (a fixed moment, no limit on challenges), `probes` (keep-alives never give up), `mss`, `rcv_shift`,
-//! `snd_shift` (one of each), `reset`, `owes` and `events` (polled until there is nothing). With a window that never
-//! changes SND.WL1 and SND.WL2 decide nothing, for every segment offers the same.
+//! `challenge_from` (a fixed moment, no limit on challenges), `probes` (keep-alives never give up), `backoff` and the flag
+//! of a probe (when it is sent again is any moment), `mss`, `rcv_shift`, `snd_shift` (one of each), `reset`, `owes` and
+//! `events` (polled until there is nothing). With a window that never changes SND.WL1 and SND.WL2 decide nothing, for every
+//! segment offers the same.
 
 use core::time::Duration;
 
@@ -30,7 +31,7 @@ pub(crate) const TICK: Duration = Duration::from_millis(1);
 pub(crate) const SOON: Duration = Duration::from_micros(1);
 
 /// Flags that decide nothing in the model profile.
-const IDLE_FLAGS: u16 = 256 | 512 | 1024 | 2048 | 16384;
+const IDLE_FLAGS: u16 = 256 | 512 | 1024 | 2048 | 16384 | 32768;
 
 /// TIME_WAIT's record, or one that may come back.
 #[derive(
@@ -251,6 +252,7 @@ impl Image {
             recover: _,
             fin_at,
             probes: _,
+            backoff: _,
             ahead,
             reset: _,
             reopened,
@@ -409,6 +411,7 @@ impl Image {
             resend: number(self.snd_una),
             recover: number(self.snd_una),
             probes: 0,
+            backoff: 0,
             reset: Header::default(),
             ts_val: NOW,
             buffers,

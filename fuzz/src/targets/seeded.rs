@@ -94,6 +94,15 @@ pub fn inputs(target: &str, seed: u64) -> impl Iterator<Item = Vec<u8>> {
     })
 }
 
+/// Random bytes that depend on `seed` only, as long as a script that does something needs them.
+pub fn random(seed: u64) -> impl Iterator<Item = Vec<u8>> {
+    let mut random = Random(seed);
+    std::iter::repeat_with(move || {
+        let len = 80 + random.below(900);
+        (0..len).map(|_| random.next() as u8).collect()
+    })
+}
+
 /// Runs a target on that many of its [`inputs`].
 ///
 /// # Panics

@@ -69,6 +69,8 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     }
 
     /// 3.10.7.3.
+    #[cold]
+    #[inline(never)]
     fn arrives_in_syn_sent(
         &mut self,
         config: &Config,
@@ -120,6 +122,8 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     }
 
     /// IRS, the window and the options of a SYN.
+    #[cold]
+    #[inline(never)]
     pub(super) fn take_syn(&mut self, config: &Config, now: Instant, h: &Header) {
         self.rcv_nxt = h.seq + 1;
         self.last_ack_sent = self.rcv_nxt;
@@ -152,6 +156,8 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     }
 
     /// The handshake is over.
+    #[cold]
+    #[inline(never)]
     fn established(&mut self, config: &Config, now: Instant) {
         let waits = self.buffers.queued() > 0;
         self.timers.give_up.clear();
@@ -174,6 +180,7 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     }
 
     /// 3.10.7.4.
+    #[inline]
     fn arrives(&mut self, config: &Config, now: Instant, s: &Segment<'_>) -> Result<(), Dropped> {
         let h = &s.header;
         self.probes = 0;
@@ -261,6 +268,8 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     }
 
     /// Second: the RST bit. The segment is acceptable.
+    #[cold]
+    #[inline(never)]
     fn check_reset(&mut self, config: &Config, now: Instant, h: &Header) -> Result<(), Dropped> {
         if h.seq != self.rcv_nxt {
             self.challenge(config, now);
@@ -274,6 +283,8 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     }
 
     /// A connection that never was goes back to where it came from (MUST-11, MAY-2 (2)).
+    #[cold]
+    #[inline(never)]
     pub(super) fn refuse(&mut self) {
         if self.is_reopening() {
             self.go_back_to_time_wait();
@@ -325,6 +336,8 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     }
 
     /// SYN_RECEIVED: nothing but the SYN has been sent.
+    #[cold]
+    #[inline(never)]
     fn acks_our_syn(
         &mut self,
         config: &Config,
@@ -346,6 +359,8 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     }
 
     /// Our FIN has been acknowledged, by this segment or before.
+    #[cold]
+    #[inline(never)]
     fn our_fin_is_acknowledged(&mut self, config: &Config, now: Instant) {
         match self.state {
             State::FinWait1 => {
@@ -373,6 +388,8 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
         let text = n - syn - fin;
         self.buffers.drop_front(text);
         self.snd_una = h.ack;
+        self.flags.put(is::PROBED, false);
+        self.backoff = 0;
         self.duplicates = 0;
         if self.flags.has(is::WAITS_FOR_ROOM) && text > 0 {
             self.flags.put(is::WAITS_FOR_ROOM, false);
@@ -383,7 +400,7 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
         let unsent = waits || self.buffers.queued() > 0;
         self.timers.user.start_if(unsent, now, config.user_timeout);
         if waits {
-            self.timers.retransmit.set(now + self.rto.get()); // RFC 6298 (5.3)
+            self.timers.retransmit.set(self.rto.after(now)); // RFC 6298 (5.3)
         } else {
             self.timers.retransmit.clear(); // (5.2)
         }
@@ -471,7 +488,11 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
 
     #[inline]
     fn set_window(&mut self, h: &Header) {
+        let was_closed = self.snd_wnd == 0;
         self.snd_wnd = u32::from(h.window) << self.snd_shift;
+        if was_closed && self.snd_wnd > 0 {
+            self.hurry_probe(); // it was refused, and would be missing
+        }
         self.max_snd_wnd = self.max_snd_wnd.max(self.snd_wnd);
         self.snd_wl1 = h.seq;
         self.snd_wl2 = h.ack;
@@ -516,6 +537,8 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     }
 
     /// Puts what is new and within the window where it belongs; of what has come before, the first stays.
+    #[cold]
+    #[inline(never)]
     fn store(&mut self, s: &Segment<'_>) {
         let (next, window) = (self.rcv_nxt, self.buffers.window());
         let (seq, end) = (s.header.seq, s.header.seq + s.payload.len() as u32);
@@ -544,6 +567,8 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     }
 
     /// Moves RCV.NXT over what stands there; a FIN takes effect only when RCV.NXT has reached it.
+    #[cold]
+    #[inline(never)]
     fn take_stored(&mut self, config: &Config, now: Instant) {
         if let Some(to) = self.ahead.take(self.rcv_nxt) {
             let stop = self.fin_held().filter(|fin| *fin < to).unwrap_or(to);
@@ -571,6 +596,8 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     }
 
     /// An acknowledgment for what is not acceptable. Pure ones are limited: two ends could answer each other for ever.
+    #[cold]
+    #[inline(never)]
     fn answer(&mut self, config: &Config, now: Instant, s: &Segment<'_>) {
         if s.is_empty() || s.header.flags.has(Flags::SYN) {
             self.challenge(config, now);
@@ -580,6 +607,8 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     }
 
     /// A challenge ACK, unless the last one was just sent (RFC 5961 section 7).
+    #[cold]
+    #[inline(never)]
     fn challenge(&mut self, config: &Config, now: Instant) {
         if now >= self.challenge_from {
             self.challenge_from = now + config.challenge_interval;
@@ -587,6 +616,8 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
         }
     }
 
+    #[cold]
+    #[inline(never)]
     fn answer_with_reset(&mut self, s: &Segment<'_>) {
         self.reset = reset_for(s);
         self.owes.put(owes::RESET, true);

@@ -59,10 +59,12 @@ struct Ring<S> {
 }
 
 impl<S: AsRef<[u8]> + AsMut<[u8]>> Ring<S> {
+    #[inline]
     fn capacity(&self) -> u32 {
         self.bytes.as_ref().len() as u32
     }
 
+    #[inline]
     fn room(&self) -> u32 {
         self.capacity() - self.len
     }
@@ -118,6 +120,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Ring<S> {
         }
     }
 
+    #[inline]
     fn read(&mut self, to: &mut [u8]) -> u32 {
         let (head, tail) = self.slices(0, self.len.min(to.len() as u32));
         let n = head.len() + tail.len();
@@ -136,10 +139,12 @@ macro_rules! rings {
             self.send.len
         }
 
+        #[inline]
         fn send_room(&self) -> u32 {
             self.send.room()
         }
 
+        #[inline]
         fn push(&mut self, data: &[u8]) -> u32 {
             let n = self.send.write(self.send.len, data);
             self.send.len += n;
@@ -167,6 +172,7 @@ macro_rules! rings {
             self.receive.room()
         }
 
+        #[inline]
         fn receive_capacity(&self) -> u32 {
             self.receive.capacity()
         }
@@ -183,6 +189,7 @@ macro_rules! rings {
             self.receive.len += n.min(self.receive.room());
         }
 
+        #[inline]
         fn read(&mut self, to: &mut [u8]) -> u32 {
             let n = self.receive.read(to);
             // What is ahead keeps its distance: only the front moves.

@@ -40,6 +40,7 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     /// # Errors
     ///
     /// No connection, closed by the user, or no room at all.
+    #[inline]
     pub fn send(&mut self, config: &Config, now: Instant, data: &[u8]) -> Result<usize, CallError> {
         match self.state {
             State::Closed | State::Listen => return Err(CallError::DoesNotExist),
@@ -67,7 +68,11 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     /// # Errors
     ///
     /// The user has said that nobody will read, or the connection is over without an end of the stream.
+    #[inline]
     pub fn receive(&mut self, config: &Config, to: &mut [u8]) -> Result<Received, CallError> {
+        if matches!(self.state, State::SynSent | State::SynReceived) {
+            return Ok(Received::Nothing); // queued "for processing after entering ESTABLISHED"
+        }
         if self.is_orphan() || self.flags.has(is::ABORTED) {
             return Err(CallError::Closing);
         }
@@ -90,6 +95,7 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     }
 
     /// Whether the window has opened so far that the peer must hear of it (section 3.8.6.2.2).
+    #[inline]
     fn is_worth_announcing(&self, config: &Config, was_closed: bool) -> bool {
         if !config.avoid_silly_windows {
             return was_closed;
@@ -181,6 +187,8 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     }
 
     /// A RST, and the end; whoever issues one lingers (section 3.5.2).
+    #[cold]
+    #[inline(never)]
     pub(super) fn abort_now(&mut self, config: &Config) {
         self.reset = Header {
             seq: self.snd_nxt,

@@ -132,6 +132,8 @@ pub(crate) mod is {
     pub(crate) const SCALES: u16 = 8192;
     /// The retransmission timer has expired: all that was in flight counts as lost, until `recover` is acknowledged.
     pub(crate) const LOST: u16 = 16384;
+    /// What is in flight went into a closed window.
+    pub(crate) const PROBED: u16 = 32768;
 }
 
 /// What is to be sent.
@@ -190,8 +192,10 @@ pub struct Connection<B, C> {
     resend: SeqNumber,
     recover: SeqNumber,
     fin_at: SeqNumber,
-    /// Keep-alives in a row, or probes of a closed window, that brought no answer.
+    /// Keep-alives in a row that brought no answer.
     probes: u8,
+    /// How often the interval between probes of a closed window has doubled.
+    backoff: u8,
     ahead: Pieces,
     /// A RST that answers a segment of nobody's connection.
     reset: Header,
@@ -261,6 +265,7 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
             recover: iss,
             fin_at: SeqNumber::default(),
             probes: 0,
+            backoff: 0,
             ahead: Pieces::default(),
             reset: Header::default(),
             reopened: None,
@@ -307,7 +312,7 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
         self.owes.put(owes::SYN, true);
         self.timers.give_up.start(now, config.give_up_open);
         self.timers.user.start(now, config.user_timeout);
-        self.timers.retransmit.set(now + self.rto.get());
+        self.timers.retransmit.set(self.rto.after(now));
         self.flags.put(is::TIMING, true);
         self.timed = self.snd_nxt;
     }
@@ -358,14 +363,11 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     }
 
     /// What the user is to be told, in the order of [`Indication`]; until there is nothing.
+    #[inline]
     pub fn poll_event(&mut self) -> Option<Indication> {
-        if self.events.0 == 0 {
-            return None;
-        }
-        let next = Indication::ALL
-            .into_iter()
-            .find(|i| self.events.has(1 << *i as u8))?;
-        self.events.put(1 << next as u8, false);
+        let first = self.events.0.trailing_zeros();
+        let next = *Indication::ALL.get(first as usize)?; // none of no bits, which have sixteen zeros
+        self.events.put(1 << first, false);
         Some(next)
     }
 
@@ -376,7 +378,7 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     }
 
     /// Whether [`Self::poll_transmit`] may have something to send, or a timer to set. Never wrong if it says no.
-    #[inline]
+    #[inline(always)]
     pub fn may_transmit(&self) -> bool {
         self.owes.0 != 0
             || (self.state.sends()

@@ -114,7 +114,7 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     }
 
     /// When [`Self::handle_timeout`] wants to be called; `None` if nothing is waited for.
-    #[inline]
+    #[inline(always)]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let t = &self.timers;
         let mut first = t.retransmit.at().min(t.delayed_ack.at());
@@ -167,7 +167,7 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
 
     /// Nothing in flight, nothing to send (MUST-26).
     fn is_idle(&self) -> bool {
-        self.snd_una == self.snd_nxt && self.unsent() == 0
+        self.snd_una == self.snd_nxt && self.unsent() == 0 && !self.owes.has(owes::PROBE)
     }
 
     fn give_up(&mut self, why: Indication) {
@@ -180,12 +180,12 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
 
     /// The retransmission timer has expired (RFC 6298 section 5), or the persist timer.
     fn send_again(&mut self, config: &Config, now: Instant) {
-        self.rto.expired(&config.rto);
-        self.timers.retransmit.set(now + self.rto.get());
-        if self.snd_una == self.snd_nxt {
-            self.owes.put(owes::PROBE, true);
-            return;
+        let in_flight = self.snd_una != self.snd_nxt;
+        if !in_flight || self.flags.has(is::PROBED) {
+            return self.probe(config, now, in_flight);
         }
+        self.rto.expired(&config.rto);
+        self.timers.retransmit.set(self.rto.after(now));
         self.flags.put(is::TIMING, false);
         if self.syn_is_in_flight() {
             self.flags.put(is::SYN_REPEATED, true);
@@ -200,6 +200,36 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
             self.congestion.timed_out(in_flight, mss);
             self.recover = self.snd_nxt;
             self.flags.put(is::RECOVERING | is::LOST, true);
+        }
+    }
+
+    /// A closed window is asked again, at intervals that grow (RFC 9293 section 3.8.6.1). Nothing is lost on the way, so that
+    /// neither the timeout nor the congestion window hears of it. When the window has opened, what asked for it is sent anew.
+    fn probe(&mut self, config: &Config, now: Instant, in_flight: bool) {
+        let closed = self.snd_wnd == 0;
+        let hurried = self.timers.retransmit.at() == Instant::default();
+        self.backoff = match (closed, hurried) {
+            (true, true) => self.backoff,
+            (true, false) => (self.backoff + 1).min(16),
+            (false, _) => 0,
+        };
+        let interval = self.rto.get() * (1 << self.backoff);
+        self.timers
+            .retransmit
+            .set(now + interval.min(config.rto.max));
+        if in_flight {
+            self.owes.put(owes::FRONT, true);
+            self.resend = self.snd_una;
+            self.flags.put(is::PROBED, closed);
+        } else {
+            self.owes.put(owes::PROBE, true);
+        }
+    }
+
+    /// What is in flight only asks whether a window has opened, and now there is something to say: at once.
+    pub(super) fn hurry_probe(&mut self) {
+        if self.flags.has(is::PROBED) && self.snd_una != self.snd_nxt {
+            self.timers.retransmit.set(Instant::default());
         }
     }
 

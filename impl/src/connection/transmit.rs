@@ -42,7 +42,20 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
         if !self.owes.has(owes::ACK) {
             return None;
         }
+        if self.flags.has(is::PROBED) {
+            self.send_news_again(config);
+        }
         Some(self.bare(config, now, self.snd_nxt, Flags::ACK))
+    }
+
+    /// Behind a probe that was refused SND.NXT is beyond the peer's closed window, and so is an ACK: if it has news, the
+    /// probe carries them once more.
+    #[cold]
+    fn send_news_again(&mut self, config: &Config) {
+        let edge = self.rcv_nxt + self.window_to_offer(config);
+        if self.snd_wnd == 0 && (self.last_ack_sent != self.rcv_nxt || self.rcv_edge != edge) {
+            self.hurry_probe();
+        }
     }
 
     /// The text of a segment that was just polled, in two parts because the send queue may be a ring.
@@ -52,6 +65,8 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     }
 
     /// Resets, SYNs, what is sent again, keep-alives.
+    #[cold]
+    #[inline(never)]
     fn poll_repeated(&mut self, config: &Config, now: Instant) -> Option<Outgoing> {
         let owed = |c: &mut Self, what| {
             let is = c.owes.has(what);
@@ -77,6 +92,8 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
         owed(self, owes::KEEP_ALIVE).then(|| self.bare(config, now, self.snd_nxt - 1, Flags::ACK))
     }
 
+    #[cold]
+    #[inline(never)]
     fn syn(&mut self, config: &Config, now: Instant) -> Outgoing {
         let answers = self.state != State::SynSent;
         let flags = if answers {
@@ -149,6 +166,7 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     }
 
     /// What is left of the window that was last offered.
+    #[inline]
     pub(super) fn offered_window(&self) -> u32 {
         self.rcv_edge.distance(self.rcv_nxt).max(0) as u32
     }
@@ -197,7 +215,6 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     }
 
     /// New text within the windows, the FIN behind it.
-    #[inline]
     fn send_new(&mut self, config: &Config, now: Instant) -> Option<Outgoing> {
         let in_flight = self.in_flight();
         let unsent = self.unsent();
@@ -224,15 +241,17 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
                 return None;
             }
             // Into a closed window: one octet, or the FIN (MUST-36).
+            self.flags.put(is::PROBED, self.snd_wnd == 0);
             len = unsent.min(1);
             fin = unsent == 0;
         }
+        let probes = self.owes.has(owes::PROBE);
         self.owes.put(owes::PROBE, false);
         let (seq, from) = (self.snd_nxt, self.text_in_flight());
-        let begins = in_flight == 0;
+        let begins = in_flight == 0 && !probes;
         self.snd_nxt += len + u32::from(fin);
         if begins || !self.timers.retransmit.is_set() {
-            self.timers.retransmit.set(now + self.rto.get()); // RFC 6298 (5.1)
+            self.timers.retransmit.set(self.rto.after(now)); // RFC 6298 (5.1)
         }
         if !self.timers.give_up.is_set() {
             self.timers.give_up.start(now, config.give_up);
@@ -278,11 +297,13 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     /// Something is to be sent, and nothing in flight will bring an answer: the persist timer asks for one.
     fn wait_for_window(&mut self, now: Instant) {
         if self.snd_una == self.snd_nxt {
-            self.timers.retransmit.set_if_clear(now + self.rto.get());
+            self.timers.retransmit.set_if_clear(self.rto.after(now));
         }
     }
 
     /// "The segment at the front of the retransmission queue": what is at `resend`.
+    #[cold]
+    #[inline(never)]
     fn send_front(&mut self, config: &Config, now: Instant) -> Option<Outgoing> {
         let text = self.text_in_flight();
         let from = self.resend.distance(self.snd_una).max(0) as u32;
@@ -301,7 +322,7 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
             && self.resend < self.recover;
         self.owes.put(owes::FRONT, more);
         if !self.timers.retransmit.is_set() {
-            self.timers.retransmit.set(now + self.rto.get());
+            self.timers.retransmit.set(self.rto.after(now));
         }
         Some(self.segment(config, now, seq, from, len, fin))
     }

@@ -129,6 +129,7 @@ impl Machine<'_> {
         self.t.old_snd_nxt = Default::default();
         self.t.old_rcv_nxt = Default::default();
         self.t.old_ts_recent_age = 0;
+        self.t.old_max_snd_wnd = 0;
         if !self.t.queued.is_empty() {
             self.t.user = Countdown::start(self.c.user_timeout);
         }

@@ -33,6 +33,7 @@ impl Machine<'_> {
             old_snd_nxt: old.snd_nxt,
             old_rcv_nxt: old.rcv_nxt,
             old_ts_recent_age: old.ts_recent_age,
+            old_max_snd_wnd: old.max_snd_wnd,
             ..Tcb::default()
         };
         self.t.put(Flag::Reopened, true);
@@ -79,6 +80,7 @@ impl Machine<'_> {
         self.t.snd_nxt = embryo.old_snd_nxt;
         self.t.rcv_nxt = embryo.old_rcv_nxt;
         self.t.ts_recent_age = embryo.old_ts_recent_age;
+        self.t.max_snd_wnd = embryo.old_max_snd_wnd;
         self.t
             .put(Flag::Timestamps, embryo.has(Flag::OldTimestamps));
         self.t.put(Flag::CloseCalled, true);

@@ -259,6 +259,8 @@ pub struct Tcb {
     pub ts_recent_age: u8,
     /// Age of TS.Recent of the TIME_WAIT that was reopened.
     pub old_ts_recent_age: u8,
+    /// MAX.SND.WND of the TIME_WAIT that was reopened.
+    pub old_max_snd_wnd: u8,
     /// How far RCV.NXT is ahead of Last.ACK.sent.
     pub unacked: u8,
     /// 2 MSL.

@@ -12,7 +12,7 @@ use farewell_model::spec::transition::{IN_DEFAULT_PROFILE, TABLE};
 
 use super::{Seeds, case};
 pub use play::{Came, play};
-pub use script::{Anchor, Op, Place, Script, Setup, Shape};
+pub use script::{Anchor, Op, Parting, Place, Script, Setup, Shape};
 
 /// Plays a script; panics at the first difference.
 pub fn run(data: &[u8]) {
@@ -126,7 +126,9 @@ pub fn seeds() -> Seeds {
             for value in 0..=255 {
                 let mut tried = data.clone();
                 tried[at] = value;
-                if Script::read(&tried).is_some_and(|s| s.goes_to == wanted) {
+                if Script::read(&tried)
+                    .is_some_and(|s| s.goes_to == wanted && s.leaves_by.is_none())
+                {
                     return tried;
                 }
             }

@@ -7,7 +7,7 @@ use farewell_model::endpoint::{
 use farewell_model::seq::Seq;
 use farewell_model::spec::{Spec, Tcb};
 
-use super::script::{Anchor, Op, Place, Script, Setup, Shape};
+use super::script::{Anchor, Op, Parting, Place, Script, Setup, Shape};
 use crate::engine::{Engine, EngineConfig, Image, Live};
 use crate::lockstep::{Seen, difference};
 use crate::subject::{Input, Output, Subject, SubjectError};
@@ -75,6 +75,9 @@ pub fn play(script: &Script, tells: bool) -> Came {
         tells,
     };
     p.go_to(script.goes_to);
+    if let Some(parting) = script.leaves_by {
+        p.leave(parting);
+    }
     for op in &script.ops {
         if p.came.differs.is_some() {
             break;
@@ -352,6 +355,51 @@ impl Player<'_> {
         }
     }
 
+    /// A way out of where it is.
+    fn leave(&mut self, by: Parting) {
+        match by {
+            Parting::Ack => self.fitting(Flags::ACK, Anchor::Next),
+            Parting::Reset if self.observed().state == TcpState::SynSent => {
+                self.fitting(Flags::RST.with(Flags::ACK), Anchor::Next);
+            }
+            Parting::Reset => self.fitting(Flags::RST, Anchor::Next),
+            Parting::Syn => {
+                // Inside the window, where the peer starts over.
+                let s = self.segment(&Shape {
+                    seq: (Anchor::Next, 0),
+                    ..FITTING
+                });
+                self.arrives(s, true);
+            }
+            Parting::Close => self.event(Event::Call(Call::Close), None),
+            Parting::Abort => self.event(Event::Call(Call::Abort), None),
+            Parting::GiveUp => {
+                let text = [7; MAX_DATA];
+                self.event(Event::Call(Call::Send { len: 1, text }), None);
+                self.wait(1, Timer::GiveUp);
+            }
+            Parting::Timeout => {
+                self.event(Event::Call(Call::Close), None);
+                let ticks = self.setup.config.time_wait;
+                self.wait(ticks, Timer::FinWait2);
+                self.wait(0, Timer::TimeWait);
+            }
+        }
+    }
+
+    /// That many ticks, and then the timer.
+    fn wait(&mut self, ticks: u8, timer: Timer) {
+        for _ in 0..ticks {
+            if self.came.differs.is_none() {
+                self.op(&Op::Tick);
+            }
+        }
+        let due = self.armed().due.has(timer);
+        if due && !self.setup.live && self.came.differs.is_none() {
+            self.event(Event::Timer(timer), None);
+        }
+    }
+
     fn go(&mut self, step: &Go, active: bool) {
         match *step {
             Go::User(call) => self.event(Event::Call(call), None),
@@ -375,15 +423,23 @@ impl Player<'_> {
             seq: (if syn { Anchor::Initial } else { Anchor::Next }, 0),
             ack: (ack, 0),
             flags,
-            wnd: 4,
-            text: [0; MAX_DATA],
-            len: 0,
-            age: Some(0),
-            listens: true,
+            ..FITTING
         });
         self.arrives(s, true);
     }
 }
+
+/// A SYN as a peer would send it.
+const FITTING: Shape = Shape {
+    seq: (Anchor::Initial, 0),
+    ack: (Anchor::Next, 0),
+    flags: Flags::SYN,
+    wnd: 4,
+    text: [0; MAX_DATA],
+    len: 0,
+    age: Some(0),
+    listens: true,
+};
 
 const FIN: Flags = Flags(Flags::ACK.0 | Flags::FIN.0);
 

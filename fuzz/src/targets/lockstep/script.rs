@@ -16,6 +16,8 @@ pub struct Script {
     pub setup: Setup,
     /// First it goes there, by the shortest way.
     pub goes_to: Place,
+    /// And leaves at once.
+    pub leaves_by: Option<Parting>,
     /// Then this happens.
     pub ops: Vec<Op>,
 }
@@ -69,6 +71,67 @@ pub(super) const PLACES: [Place; 14] = [
     Place::Aborted,
     Place::Reopened,
 ];
+
+/// A way to leave a state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)] // as in RFC 9293
+pub enum Parting {
+    Ack,
+    Reset,
+    Syn,
+    Close,
+    Abort,
+    /// What is outstanding is never acknowledged.
+    GiveUp,
+    /// TIME_WAIT's, or the orphan's in FIN_WAIT_2.
+    Timeout,
+}
+
+/// Each way out of each state: half of the scripts take one of them.
+const PARTINGS: [(Place, Parting); 37] = {
+    use Parting::*;
+    use Place::*;
+    [
+        (Listen, Close),
+        (Listen, Abort),
+        (SynSent, Close),
+        (SynSent, Abort),
+        (SynSent, Reset),
+        (SynSent, GiveUp),
+        (SynReceived, Close),
+        (SynReceived, Abort),
+        (SynReceived, Reset),
+        (SynReceived, Syn),
+        (SynReceived, GiveUp),
+        (SynReceivedActively, Reset),
+        (Reopened, Reset),
+        (Reopened, Syn),
+        (Reopened, GiveUp),
+        // Twice, for what the ones above need is rarer.
+        (Reopened, Syn),
+        (Reopened, GiveUp),
+        (Established, Reset),
+        (Established, Abort),
+        (Established, GiveUp),
+        (FinWait1, Reset),
+        (FinWait1, Abort),
+        (FinWait1, GiveUp),
+        (FinWait2, Reset),
+        (FinWait2, Abort),
+        (FinWait2, Timeout),
+        (CloseWait, Reset),
+        (CloseWait, Abort),
+        (CloseWait, GiveUp),
+        (Closing, Ack),
+        (Closing, Reset),
+        (Closing, Abort),
+        (Closing, GiveUp),
+        (LastAck, Abort),
+        (LastAck, Reset),
+        (LastAck, GiveUp),
+        (TimeWait, Timeout),
+    ]
+};
 
 /// Something that happens.
 #[derive(Clone, Copy, Debug)]
@@ -172,6 +235,21 @@ impl Setup {
             timestamps,
             live,
         })
+    }
+}
+
+impl Setup {
+    /// What the way asks for.
+    fn make_possible(&mut self, goes_to: Place, leaves_by: Option<Parting>) {
+        if goes_to == Place::Reopened {
+            self.config.choices.reopen = Reopen::Newer;
+        }
+        match leaves_by {
+            Some(Parting::GiveUp) => self.config.give_up = Some(1),
+            Some(Parting::Timeout) => self.config.fin_wait_2 = Some(1),
+            Some(Parting::Abort) => self.config.rules = Profile::Hardened.rules(),
+            _ => {}
+        }
     }
 }
 
@@ -284,8 +362,16 @@ impl Script {
     /// Any bytes are a script; when they are used up it is over.
     pub fn read(data: &[u8]) -> Option<Script> {
         let mut u = Unstructured::new(data);
-        let setup = Setup::read(&mut u).ok()?;
-        let goes_to = PLACES[usize::from(u.int_in_range(0..=13u8).ok()?)];
+        let mut setup = Setup::read(&mut u).ok()?;
+        let route = usize::from(u.arbitrary::<u8>().ok()?);
+        let (goes_to, leaves_by) = match route.checked_sub(128) {
+            Some(n) => {
+                let (place, parting) = PARTINGS[n % PARTINGS.len()];
+                (place, Some(parting))
+            }
+            None => (PLACES[route % PLACES.len()], None),
+        };
+        setup.make_possible(goes_to, leaves_by);
         let mut ops = Vec::new();
         while !u.is_empty() && ops.len() < MOST {
             ops.push(Op::read(&mut u, setup.timestamps).ok()?);
@@ -293,6 +379,7 @@ impl Script {
         Some(Script {
             setup,
             goes_to,
+            leaves_by,
             ops,
         })
     }

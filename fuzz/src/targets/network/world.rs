@@ -225,11 +225,9 @@ impl<'a> World<'a> {
             Event::Arrival => self.arrive(),
             Event::Time(n) => {
                 self.sent_text = false;
-                let c = self.hosts[n].tcp.connection();
-                let idle = c.is_some_and(|c| c.snd_una() == c.snd_nxt());
                 self.hosts[n].time(self.now);
                 self.settle(n);
-                if self.sent_text && idle {
+                if self.sent_text {
                     self.had_to_wait(n);
                 }
             }
@@ -249,11 +247,10 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Text was sent because a timer expired, and nothing was in flight, not even a probe that was refused.
+    /// Text was sent because a timer expired.
     ///
     /// On a network that is fair, and quicker than the timer, only a window that is closed or too small is a reason to wait
-    /// for one; and the peer has told what room it has, if it could: behind a probe that was refused its ACKs are outside
-    /// our closed window.
+    /// for one; and the peer has told what room it has.
     fn had_to_wait(&self, n: usize) {
         let quick = self.script.latency < 400;
         if !quick || self.link.harmed + self.link.repeated > 0 {
@@ -272,7 +269,7 @@ impl<'a> World<'a> {
         let least = (peer.plan.receive / 2).min(2 * u32::from(peer.plan.mss));
         let room = p.rcv_wnd();
         assert!(
-            self.link.carries_any_of(1 - n) || h.left_out || room < offered + least.max(1) + 16,
+            self.link.carries_any_of(1 - n) || room < offered + least.max(1) + 16,
             "host {n} waits for a timer at a window of {offered}: nobody told it that there is room for {room}"
         );
     }

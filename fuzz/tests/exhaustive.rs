@@ -1,0 +1,112 @@
+//! The shipping code in every scenario's world, and in lockstep with the specification there, at smoke size.
+//!
+//! Unique states are pinned: those of the engine by the scenario's own number, which the specification's world has, for they
+//! are the same machine; where they differ the reason stands in [`PINNED`].
+
+use std::sync::Arc;
+
+use farewell_fuzz::engine::Engine;
+use farewell_fuzz::lockstep::last_difference;
+use farewell_fuzz::worlds::{Both, expected, of_both, of_the_engine, replaced};
+use farewell_model::check::{self, End, Limits, Outcome};
+use farewell_model::endpoint::Endpoint;
+use farewell_model::properties::Fault;
+use farewell_model::rules::RuleSet;
+use farewell_model::scenarios::{self, Expect, Scenario, Size};
+use farewell_model::world::{Plan, ROOM, State, World};
+
+fn run<E: Endpoint>(plan: Plan<E>) -> Outcome<State<E::Image, ROOM>> {
+    let world: Arc<World<E, ROOM>> = Arc::new(World::new(plan));
+    let limits = Limits {
+        threads: 2,
+        ..Limits::default()
+    };
+    let o = check::explore(check::Engine::Timely, &world, &limits, &|_| {});
+    o.expect("the engine runs")
+}
+
+/// Too large to go on behind the violation that it declares.
+const ENDS_AT_ITS_VIOLATION: &str = "broken-promise";
+
+/// Unique states in lockstep, where the run does not stop at the violation that the scenario declares, or where the
+/// engine's readings make it another world than the scenario pins.
+const PINNED: &[(&str, u64)] = &[];
+
+fn pinned(s: &Scenario) -> Option<u64> {
+    let own = PINNED.iter().find(|p| p.0 == s.id).map(|p| p.1);
+    let same = s.expects == Expect::Verified && replaced(s).is_empty();
+    own.or(same.then_some(s.pinned[0]))
+}
+
+#[test]
+fn the_engine_ends_as_every_scenario_declares() {
+    let mut wrong = Vec::new();
+    for s in scenarios::all() {
+        let o = run::<Engine>(of_the_engine(s.plan(Size::Smoke, RuleSet::EMPTY)));
+        let steps = o.trace.len().saturating_sub(1) as u64;
+        match (expected(s), o.end) {
+            (Expect::Verified, End::Exhausted) if !o.bound_hit => {
+                if pinned(s).is_some_and(|n| n != o.unique) {
+                    wrong.push(format!(
+                        "{}: {} states, pinned {:?}",
+                        s.id,
+                        o.unique,
+                        pinned(s)
+                    ));
+                }
+            }
+            (Expect::Violated(fault, _), End::Violated { violations })
+                if violations == fault.bit() =>
+            {
+                let same = s.expects == expected(s);
+                if same && steps != s.pinned[0] {
+                    wrong.push(format!("{}: {steps} steps, pinned {}", s.id, s.pinned[0]));
+                }
+            }
+            (_, end) => wrong.push(format!("{}: ended {end:?}", s.id)),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn specification_and_engine_are_the_same_machine() {
+    let mut wrong = Vec::new();
+    for s in scenarios::all().filter(|s| s.id != ENDS_AT_ITS_VIOLATION) {
+        let o = run::<Both>(of_both(s.plan(Size::Smoke, RuleSet::EMPTY)));
+        if o.end != End::Exhausted || o.bound_hit {
+            wrong.push(format!(
+                "{}: ended {:?}\n{}",
+                s.id,
+                o.end,
+                last_difference()
+            ));
+        }
+        match pinned(s) {
+            Some(n) if n == o.unique => {}
+            n => wrong.push(format!("(\"{}\", {}), // pinned {n:?}", s.id, o.unique)),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Where the space goes on beyond any test: in lockstep up to the violation.
+#[test]
+fn a_broken_promise_breaks_both_alike() {
+    let s = scenarios::named(ENDS_AT_ITS_VIOLATION).expect("the scenario exists");
+    let declared = s.plan(Size::Smoke, RuleSet::EMPTY);
+    let judged = declared.judged;
+    let mut plan = of_both(declared);
+    plan.judged |= judged;
+    let o = run::<Both>(plan);
+    let End::Violated { violations } = o.end else {
+        panic!("ended {:?}", o.end);
+    };
+    assert_eq!(
+        violations & Fault::Difference.bit(),
+        0,
+        "{}",
+        last_difference()
+    );
+    assert_eq!(o.trace.len() as u64 - 1, s.pinned[0]);
+}
