@@ -12,13 +12,8 @@ use farewell_benches::work;
 
 fn bench(c: &mut Criterion, case: &Case, checksums: Checksums) {
     let mut group = c.benchmark_group(case.what);
-    // Rounds are whole, so that few and many operations do not lie on a line: flat samples. Short ones, some of which
-    // nothing else interrupts.
-    group
-        .sampling_mode(SamplingMode::Flat)
-        .sample_size(100)
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(2));
+    // Rounds are whole, so that few and many operations do not lie on a line: flat samples.
+    group.sampling_mode(SamplingMode::Flat);
     for stack in STACKS {
         let Some(make) = catalogue::find(stack, case.what) else {
             continue;
@@ -33,7 +28,12 @@ fn bench(c: &mut Criterion, case: &Case, checksums: Checksums) {
 }
 
 fn main() {
-    let mut c = Criterion::default().configure_from_args();
+    // Short samples, some of which nothing else interrupts; arguments may ask for others.
+    let mut c = Criterion::default()
+        .sample_size(100)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2))
+        .configure_from_args();
     for case in CASES {
         for checksums in case.checksums {
             bench(&mut c, case, *checksums);

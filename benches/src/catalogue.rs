@@ -11,7 +11,7 @@ use crate::work::{
 /// The stack that others are compared with.
 pub const THEIRS: &str = Smoltcp::NAME;
 /// This project's.
-pub const OURS: &str = "farewell";
+pub const OURS: &str = Farewell::NAME;
 /// Both.
 pub const STACKS: [&str; 2] = [OURS, THEIRS];
 
@@ -74,7 +74,9 @@ pub type Make = fn(Checksums) -> Box<dyn Work>;
 /// The benchmark `what` on `stack`, unless one of them is not there or they do not go together.
 pub fn find(stack: &str, what: &str) -> Option<Make> {
     match stack {
-        OURS => of_records(what).or_else(|| of_wire::<Farewell>(what)),
+        OURS => of_host::<Farewell>(what)
+            .or_else(|| of_records(what))
+            .or_else(|| of_wire::<Farewell>(what)),
         THEIRS => of_host::<Smoltcp>(what).or_else(|| of_wire::<Smoltcp>(what)),
         _ => None,
     }
@@ -170,6 +172,7 @@ mod tests {
         for Case { what, .. } in CASES {
             let crowd = what.contains("000000") || what.starts_with("records/");
             assert_eq!(there(THEIRS, what), !crowd, "{what}");
+            assert!(there(OURS, what), "{what}");
         }
         assert!(!there("lwip", "close") && !there(THEIRS, "open"));
     }

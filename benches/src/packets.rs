@@ -76,6 +76,23 @@ impl Packets {
         write(&mut self.bytes[begin..begin + len])
     }
 
+    /// Adds a packet of at most `most` bytes, whose length `write` says when it has written it; none if there is none.
+    ///
+    /// # Panics
+    ///
+    /// When `most` do not fit.
+    pub fn push_found(
+        &mut self,
+        most: usize,
+        write: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) -> Option<usize> {
+        assert!(self.has_room(most), "no room for a packet of {most} bytes");
+        let begin = self.bytes();
+        let len = write(&mut self.bytes[begin..begin + most])?;
+        self.ends.push(begin + len.min(most));
+        Some(len)
+    }
+
     /// The `n`th.
     pub fn get(&self, n: usize) -> Option<&[u8]> {
         let end = *self.ends.get(n)?;
@@ -243,6 +260,23 @@ mod tests {
         assert_eq!((packets.len(), packets.bytes()), (3, 129));
         assert_eq!(packets.get(1).map(<[u8]>::len), Some(41));
         assert!(!packets.has_room(1), "of three");
+    }
+
+    #[test]
+    fn a_packet_may_find_out_its_length() {
+        let mut packets = Packets::with_room(2, 64);
+        assert_eq!(packets.push_found(64, |_| None), None);
+        assert!(packets.is_empty());
+        for len in [40, 60] {
+            let write = |out: &mut [u8]| {
+                assert_eq!(out.len(), 64);
+                out[..len].fill(len as u8);
+                Some(len)
+            };
+            assert_eq!(packets.push_found(64, write), Some(len));
+            assert_eq!(packets.last(), Some(&vec![len as u8; len][..]));
+        }
+        assert_eq!(packets.bytes(), 100);
     }
 
     #[test]

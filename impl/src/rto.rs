@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use crate::time::Instant;
+
 /// What a timeout may be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
@@ -64,6 +66,12 @@ impl Rto {
     #[inline]
     pub fn get(&self) -> Duration {
         Duration::from_micros(self.current.into())
+    }
+
+    /// When a timer that begins now expires: `now + self.get()`.
+    #[inline]
+    pub(crate) fn after(&self, now: Instant) -> Instant {
+        Instant(now.0.saturating_add(self.current.into()))
     }
 
     /// SRTT, once a round trip has been measured.

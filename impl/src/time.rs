@@ -11,6 +11,7 @@ impl Add<Duration> for Instant {
     type Output = Instant;
 
     /// Saturates at the end of time.
+    #[inline]
     fn add(self, d: Duration) -> Instant {
         let micros = d.as_secs().saturating_mul(1_000_000);
         Instant(
@@ -25,6 +26,7 @@ impl Instant {
     pub const NEVER: Instant = Instant(u64::MAX);
 
     /// How long ago `earlier` was; nothing if it lies ahead.
+    #[inline]
     pub fn since(self, earlier: Instant) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }

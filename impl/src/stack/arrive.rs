@@ -3,13 +3,14 @@
 use core::hint::black_box;
 
 use super::bind::is_nobody;
+use super::slab::NONE;
 use super::{Provide, Refused, Stack};
 use crate::connection::Congestion;
 use crate::listen::{self, Verdict};
 use crate::time::Instant;
 use crate::timewait::Answer;
 use crate::tuple::Tuple;
-use crate::wire::Packet;
+use crate::wire::{Packet, Segment};
 
 /// Packets whose cache misses overlap.
 const CHUNK: usize = 16;
@@ -28,17 +29,38 @@ impl<P: Provide> Stack<P> {
     /// # Errors
     ///
     /// Why it was not taken; each reason has a counter in [`Counters`](super::Counters). It may have been answered all the same.
-    #[inline]
     pub fn handle_packet(&mut self, now: Instant, packet: &[u8]) -> Result<(), Refused> {
         self.counters.packets_in += 1;
-        let taken = match self.read(packet) {
-            Ok(arrival) => self.arrives(now, &arrival),
-            Err(why) => Err(why),
+        let taken = match Packet::plain(packet, self.checksums) {
+            Some(packet) => {
+                let h = &packet.segment.header;
+                let tuple = Tuple::of_arrival(&packet.addresses, h.src_port, h.dst_port);
+                if self.stands_at(self.last, &tuple) {
+                    self.arrives_at(self.last, now, &packet.segment)
+                } else {
+                    let hash = self.key.hash(&tuple);
+                    let arrival = Arrival {
+                        packet,
+                        tuple,
+                        hash,
+                    };
+                    self.arrives(now, &arrival)
+                }
+            }
+            None => self.unusual(now, packet),
         };
         if let Err(why) = &taken {
             self.counters.count(why);
         }
         taken
+    }
+
+    /// A packet that is not plain, or is broken.
+    #[cold]
+    #[inline(never)]
+    fn unusual(&mut self, now: Instant, packet: &[u8]) -> Result<(), Refused> {
+        let packet = Packet::parse_any(packet, self.checksums)?;
+        self.arrives(now, &self.located(packet))
     }
 
     /// Packets arrive together, in this order: the same as [`Stack::handle_packet`] for each, but while one is waited for in
@@ -49,31 +71,44 @@ impl<P: Provide> Stack<P> {
     pub fn handle_batch(&mut self, now: Instant, packets: &[&[u8]]) -> usize {
         let mut taken = 0;
         for chunk in packets.chunks(CHUNK) {
-            let mut arrivals = [const { None }; CHUNK];
-            let mut homes = [0; CHUNK];
-            for ((arrival, home), packet) in arrivals.iter_mut().zip(&mut homes).zip(chunk) {
-                self.counters.packets_in += 1;
-                match self.read(packet) {
-                    Ok(a) => {
-                        *home = a.hash;
-                        *arrival = Some(a);
-                    }
-                    Err(why) => self.counters.count(&why),
+            taken += match chunk {
+                [alone] => usize::from(self.handle_packet(now, alone).is_ok()),
+                _ => self.handle_chunk(now, chunk),
+            };
+        }
+        taken
+    }
+
+    fn handle_chunk(&mut self, now: Instant, chunk: &[&[u8]]) -> usize {
+        let mut arrivals = [const { None }; CHUNK];
+        let mut homes = [0; CHUNK];
+        for ((arrival, home), packet) in arrivals.iter_mut().zip(&mut homes).zip(chunk) {
+            self.counters.packets_in += 1;
+            match self.read(packet) {
+                Ok(a) => {
+                    *home = a.hash;
+                    *arrival = Some(a);
                 }
+                Err(why) => self.counters.count(&why),
             }
-            // Short loops: what they ask of memory is asked for at once.
-            for hash in homes {
-                black_box(self.index.touch(hash));
-            }
-            let slots = homes.map(|hash| self.index.first(hash));
-            for slot in slots.into_iter().flatten() {
-                black_box(self.touch(slot));
-            }
-            for a in arrivals.iter().flatten() {
-                match self.arrives(now, a) {
-                    Ok(()) => taken += 1,
-                    Err(why) => self.counters.count(&why),
-                }
+        }
+        // Short loops: what they ask of memory is asked for at once.
+        let homes = homes.get(..chunk.len()).unwrap_or(&homes);
+        for hash in homes {
+            black_box(self.index.touch(*hash));
+        }
+        let mut slots = [None; CHUNK];
+        for (slot, hash) in slots.iter_mut().zip(homes) {
+            *slot = self.index.first(*hash);
+        }
+        for slot in slots.into_iter().flatten() {
+            black_box(self.touch(slot));
+        }
+        let mut taken = 0;
+        for a in arrivals.iter().flatten() {
+            match self.arrives(now, a) {
+                Ok(()) => taken += 1,
+                Err(why) => self.counters.count(&why),
             }
         }
         taken
@@ -92,13 +127,18 @@ impl<P: Provide> Stack<P> {
     #[inline]
     fn read<'a>(&self, packet: &'a [u8]) -> Result<Arrival<'a>, Refused> {
         let packet = Packet::parse_with(packet, self.checksums)?;
+        Ok(self.located(packet))
+    }
+
+    #[inline(always)]
+    fn located<'a>(&self, packet: Packet<'a>) -> Arrival<'a> {
         let h = &packet.segment.header;
         let tuple = Tuple::of_arrival(&packet.addresses, h.src_port, h.dst_port);
-        Ok(Arrival {
+        Arrival {
             packet,
             tuple,
             hash: self.key.hash(&tuple),
-        })
+        }
     }
 
     /// The connection of a tuple.
@@ -108,20 +148,38 @@ impl<P: Provide> Stack<P> {
         self.index.find(hash, is_it)
     }
 
-    #[inline]
+    #[inline(always)]
     fn arrives(&mut self, now: Instant, a: &Arrival<'_>) -> Result<(), Refused> {
-        if let Some(at) = self.find(a.hash, &a.tuple)
-            && let Some(slot) = self.slab.get_mut(at)
+        match self.find(a.hash, &a.tuple) {
+            Some(at) => {
+                self.last = at;
+                self.arrives_at(at, now, &a.packet.segment)
+            }
+            None => self.arrives_without_connection(now, a),
+        }
+    }
+
+    /// Whether the connection of a tuple stands there, as the index would say.
+    #[inline(always)]
+    fn stands_at(&self, at: u32, tuple: &Tuple) -> bool {
+        let slot = self.slab.get(at);
+        slot.is_some_and(|s| s.tuple == *tuple && s.local != NONE && s.connection.is_some())
+    }
+
+    #[inline(always)]
+    fn arrives_at(&mut self, at: u32, now: Instant, s: &Segment<'_>) -> Result<(), Refused> {
+        if let Some(slot) = self.slab.get_mut(at)
             && let Some(c) = &mut slot.connection
         {
-            let taken = c.handle_segment(&self.config, now, &a.packet.segment);
+            let taken = c.handle_segment(&self.config, now, s);
             self.touched(at, now);
             return taken.map_err(Refused::Dropped);
         }
-        self.arrives_without_connection(now, a)
+        Err(Refused::NoConnection) // cannot be: what the index has is there
     }
 
     /// TIME_WAIT, a listener, or nobody. Addresses are looked at only here: no connection has a bad one.
+    #[inline(never)]
     fn arrives_without_connection(&mut self, now: Instant, a: &Arrival<'_>) -> Result<(), Refused> {
         let (local, remote) = (a.tuple.local(), a.tuple.remote());
         let bad_port = local.port() == 0 || remote.port() == 0;

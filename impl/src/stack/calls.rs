@@ -26,6 +26,7 @@ impl<P: Provide> Stack<P> {
     /// # Errors
     ///
     /// A stale handle; the connection is over without an end of the stream.
+    #[inline]
     pub fn receive(
         &mut self,
         now: Instant,
@@ -191,6 +192,7 @@ impl<P: Provide> Stack<P> {
         slot.connection.as_ref().ok_or(UserError::Stale)
     }
 
+    #[inline]
     fn call<T>(
         &mut self,
         now: Instant,
@@ -216,6 +218,8 @@ impl<P: Provide> Stack<P> {
     }
 
     /// Reading in TIME_WAIT makes room that its answers offer.
+    #[cold]
+    #[inline(never)]
     fn announce_window(&mut self, at: u32) {
         let window = self.slab.get(at).and_then(|s| s.connection.as_ref());
         let window = window.map_or(0, Connection::rcv_wnd);

@@ -48,13 +48,13 @@ impl<P: Provide> Stack<P> {
     }
 
     /// A connection was touched: whatever follows from it is noted. Cheap if nothing does.
-    #[inline]
+    #[inline(always)]
     pub(super) fn touched(&mut self, at: u32, now: Instant) {
         if let Some(slot) = self.slab.get_mut(at)
             && let Some(c) = &slot.connection
             && c.may_transmit()
-            && !matches!(c.state(), State::Closed | State::TimeWait | State::Listen)
             && slot.queued & queued::DIRTY == 0
+            && !matches!(c.state(), State::Closed | State::TimeWait | State::Listen)
         {
             slot.queued |= queued::DIRTY;
             self.dirty.push_back(at);
@@ -63,7 +63,7 @@ impl<P: Provide> Stack<P> {
     }
 
     /// The same for a connection that has sent what it could.
-    #[inline]
+    #[inline(always)]
     pub(super) fn settle(&mut self, at: u32, now: Instant) {
         let Some(slot) = self.slab.get_mut(at) else {
             return;
@@ -80,26 +80,27 @@ impl<P: Provide> Stack<P> {
             self.events.push_back(at);
         }
         // What is dirty looks at its timers when it has sent.
-        if slot.queued & queued::DIRTY == 0 && slot.owner != Owner::Detached {
-            self.schedule(at);
+        if slot.queued & queued::DIRTY == 0
+            && slot.owner != Owner::Detached
+            && let Some(due) = c.poll_timeout()
+            && due < slot.scheduled
+        {
+            slot.scheduled = due;
+            self.schedule(at, due);
         }
     }
 
     /// Sees to it that the wheel wakes a connection in time. Most segments move its deadlines back, and then the wheel is
     /// left alone: it wakes the connection too early, and is set anew only then.
-    #[inline]
-    pub(super) fn schedule(&mut self, at: u32) {
-        if let Some(slot) = self.slab.get_mut(at)
-            && let Some(due) = slot.connection.as_ref().and_then(Connection::poll_timeout)
-            && due < slot.scheduled
-        {
-            slot.scheduled = due;
-            self.wheel.schedule(at, due);
-        }
+    #[cold]
+    #[inline(never)]
+    fn schedule(&mut self, at: u32, due: Instant) {
+        self.wheel.schedule(at, due);
     }
 
     /// A connection has entered another state.
     #[cold]
+    #[inline(never)]
     fn changed(&mut self, at: u32, now: Instant) {
         let Some(slot) = self.slab.get_mut(at) else {
             return;

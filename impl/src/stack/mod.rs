@@ -98,7 +98,7 @@ use crate::tuple::{HashKey, Tuple};
 use crate::wheel::Wheel;
 use crate::wire::{Checksums, Header};
 use open::Listener;
-use slab::{List, Owner, Slab, Slot, queued};
+use slab::{List, NONE, Owner, Slab, Slot, queued};
 use sockets::{Ephemeral, Sockets};
 
 /// What somebody is to be told.
@@ -129,6 +129,8 @@ pub struct Stack<P: Provide> {
     provider: P,
     slab: Slab<P::Buffers, P::Congestion>,
     index: Index,
+    /// Where the connection of the last packet stood: the next is often for the same.
+    last: u32,
     wheel: Wheel,
     time_waits: timewait::Table,
     sockets: Sockets,
@@ -194,6 +196,7 @@ impl<P: Provide> Stack<P> {
             provider,
             slab: Slab::new(connections).ok_or_else(none)?,
             index: Index::new(room).ok_or_else(none)?,
+            last: NONE,
             wheel: Wheel::new(connections, now).map_err(|_| none())?,
             time_waits: timewait::Table::new(limits.time_waits, config.time_wait, key)?,
             sockets: Sockets::new(key),
@@ -274,6 +277,7 @@ impl<P: Provide> Stack<P> {
     }
 
     /// Whom to tell what, until there is nothing.
+    #[inline]
     pub fn poll_event(&mut self) -> Option<Event> {
         while let Some(at) = self.incoming.pop_front() {
             if let Some(listener) = self.listeners.get_mut(at as usize)

@@ -217,16 +217,11 @@ pub(super) fn unspecified(ip: IpAddr) -> IpAddr {
 }
 
 fn hash(key: &HashKey, ip: IpAddr, port: u16) -> u64 {
-    let [a, b] = port.to_be_bytes();
     match ip {
-        IpAddr::V4(ip) => {
-            let [c, d, e, f] = ip.octets();
-            key.hash_bytes(&[a, b, c, d, e, f])
-        }
+        IpAddr::V4(ip) => key.hash_end(ip, port),
         IpAddr::V6(ip) => {
             let mut bytes = [0; 18];
-            bytes[0] = a;
-            bytes[1] = b;
+            bytes[..2].copy_from_slice(&port.to_be_bytes());
             bytes[2..].copy_from_slice(&ip.octets());
             key.hash_bytes(&bytes)
         }

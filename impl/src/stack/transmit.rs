@@ -29,16 +29,14 @@ impl<P: Provide> Stack<P> {
     ///
     /// The buffer is too small for what might come, and nothing is lost: 60 bytes and [`Config::mss`](crate::Config) are
     /// enough in any case, 40 and the same for IPv4.
+    #[inline]
     pub fn poll_transmit(
         &mut self,
         now: Instant,
         buf: &mut [u8],
     ) -> Result<Option<Transmit>, NoRoom> {
-        if let Some(Reply { tuple, header }) = self.replies.front().copied() {
-            let len = write(&header, &tuple, (&[], &[]), buf, self.checksums)?;
-            self.replies.pop_front();
-            self.counters.packets_out += 1;
-            return Ok(Some(Transmit { len, tuple }));
+        if !self.replies.is_empty() {
+            return self.transmit_reply(buf);
         }
         while let Some(at) = self.dirty.front().copied() {
             if let Some(sent) = self.transmit_from(at, now, buf)? {
@@ -47,6 +45,19 @@ impl<P: Provide> Stack<P> {
             }
         }
         Ok(None)
+    }
+
+    /// The first reply.
+    #[inline(never)]
+    fn transmit_reply(&mut self, buf: &mut [u8]) -> Result<Option<Transmit>, NoRoom> {
+        let Some(Reply { tuple, header }) = self.replies.front_mut() else {
+            return Ok(None);
+        };
+        let len = write(header, tuple, (&[], &[]), buf, self.checksums)?;
+        let tuple = *tuple;
+        self.replies.pop_front();
+        self.counters.packets_out += 1;
+        Ok(Some(Transmit { len, tuple }))
     }
 
     /// The next packet of the first of the dirty.
@@ -74,8 +85,9 @@ impl<P: Provide> Stack<P> {
                 let got = buf.len();
                 return Err(NoRoom { needed, got });
             }
-            if let Some(out) = c.poll_transmit(&self.config, now) {
-                let len = write(&out.header, &tuple, c.text(&out), buf, self.checksums)?;
+            if let Some(mut out) = c.poll_transmit(&self.config, now) {
+                let text = c.text(&out);
+                let len = write(&mut out.header, &tuple, text, buf, self.checksums)?;
                 sent = Some(Transmit { len, tuple });
                 more = c.may_transmit();
             }
@@ -99,16 +111,13 @@ impl<P: Provide> Stack<P> {
 /// The packet around a segment of this connection.
 #[inline]
 fn write(
-    header: &Header,
+    header: &mut Header,
     tuple: &Tuple,
     text: (&[u8], &[u8]),
     buf: &mut [u8],
     checksums: Checksums,
 ) -> Result<usize, NoRoom> {
-    let header = Header {
-        src_port: tuple.local_port(),
-        dst_port: tuple.remote_port(),
-        ..*header
-    };
-    emit_packet(&header, &tuple.addresses(), text, buf, checksums)
+    header.src_port = tuple.local_port();
+    header.dst_port = tuple.remote_port();
+    emit_packet(header, &tuple.addresses(), text, buf, checksums)
 }

@@ -75,8 +75,7 @@ impl Index {
     /// The place with this hash of which `is_it` is true.
     #[inline]
     pub(crate) fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
-        let bucket = self.bucket(self.search(hash, is_it)?)?;
-        Some(bucket.at())
+        self.search(hash, is_it).map(|(_, at)| at)
     }
 
     /// The home of a hash, read for no other reason than to have it near.
@@ -138,7 +137,7 @@ impl Index {
 
     /// Takes out the place `at`, which has this hash. Says whether it was there.
     pub(crate) fn remove(&mut self, hash: u64, at: u32) -> bool {
-        let Some(mut pos) = self.search(hash, |x| x == at) else {
+        let Some((mut pos, _)) = self.search(hash, |x| x == at) else {
             return false;
         };
         // Those behind that are not at home move one back.
@@ -161,22 +160,27 @@ impl Index {
         }
     }
 
-    /// Which bucket it is in.
+    /// Which bucket it is in, and its place.
     #[inline]
-    fn search(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<usize> {
+    fn search(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<(usize, u32)> {
         let mut pos = self.home(hash);
-        for distance in 0..=FARTHEST {
+        let mut distance = 0;
+        loop {
             let b = self.bucket(pos)?;
+            let at = b.at();
             // It would have taken the place of somebody nearer to home.
-            if b.is_empty() || b.distance < distance {
+            if at == NONE || b.distance < distance {
                 return None;
             }
-            if b.distance == distance && b.tag == hash as u8 && is_it(b.at()) {
-                return Some(pos);
+            if b.distance == distance && b.tag == hash as u8 && is_it(at) {
+                return Some((pos, at));
             }
+            if distance == FARTHEST {
+                return None;
+            }
+            distance += 1;
             pos = self.after(pos);
         }
-        None
     }
 
     #[inline]

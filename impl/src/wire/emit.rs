@@ -1,7 +1,10 @@
 //! Writing segments, and packets around them.
 
+use core::net::Ipv4Addr;
+
 use super::checksum::{Checksum, Checksums};
 use super::ip::{Addresses, TCP, V4_HEADER, V6_HEADER};
+use super::options::Options;
 use super::tcp::{Flags, HEADER, Header};
 
 /// The buffer is too small, or the segment larger than its packet can be.
@@ -18,6 +21,8 @@ pub struct NoRoom {
 const LONGEST: usize = u16::MAX as usize;
 /// Hops that a packet may take, as RFC 1700 recommends. RFC 9293 MUST-49 (section 3.9.2) wants a setting: not yet.
 const HOPS: u8 = 64;
+/// Bytes of IPv4's header and TCP's without options.
+const PLAIN: usize = V4_HEADER + HEADER;
 
 impl Header {
     /// Writes the segment into the front of `out`, with its checksum. Returns how many bytes it takes.
@@ -84,14 +89,7 @@ impl Header {
             second.copy_from_slice(payload.1);
         }
 
-        let has_ack = self.flags.has(Flags::ACK);
-        let mut words = [
-            u32::from(self.src_port) << 16 | u32::from(self.dst_port),
-            self.seq.0,
-            if has_ack { self.ack.0 } else { 0 },
-            (header as u32 / 4) << 28 | u32::from(self.flags.0) << 16 | u32::from(self.window),
-            u32::from(self.urgent),
-        ];
+        let mut words = self.words(options.len());
         if checksums == Checksums::Verify {
             // The header is summed before it is written: reading back what was just stored would stall.
             let mut sum = Checksum::pseudo_header(addresses, len)
@@ -106,6 +104,20 @@ impl Header {
         write_words(&words, fixed);
         write_words(options, space);
         Ok(needed)
+    }
+
+    /// The header before so many words of options, its checksum still zero.
+    #[inline(always)]
+    fn words(&self, options: usize) -> [u32; 5] {
+        let has_ack = self.flags.has(Flags::ACK);
+        let header = (HEADER / 4 + options) as u32;
+        [
+            u32::from(self.src_port) << 16 | u32::from(self.dst_port),
+            self.seq.0,
+            if has_ack { self.ack.0 } else { 0 },
+            header << 28 | u32::from(self.flags.0) << 16 | u32::from(self.window),
+            u32::from(self.urgent),
+        ]
     }
 
     /// Bytes that the segment takes with this text.
@@ -130,6 +142,78 @@ pub fn emit_packet(
     out: &mut [u8],
     checksums: Checksums,
 ) -> Result<usize, NoRoom> {
+    match emit_plain(header, addresses, payload, out, checksums) {
+        Some(len) => Ok(len),
+        None => emit_any(header, addresses, payload, out, checksums),
+    }
+}
+
+/// The same for what nearly all packets are, IPv4 around a segment without options; none for others, and if there is no
+/// room.
+#[inline(always)]
+fn emit_plain(
+    header: &Header,
+    addresses: &Addresses,
+    payload: (&[u8], &[u8]),
+    out: &mut [u8],
+    checksums: Checksums,
+) -> Option<usize> {
+    let Addresses::V4 { src, dst } = addresses else {
+        return None;
+    };
+    let text = payload.0.len().checked_add(payload.1.len())?;
+    if header.options != Options::default() || text > LONGEST - PLAIN {
+        return None;
+    }
+    let needed = PLAIN + text;
+    let (space, to) = out.get_mut(..needed)?.split_first_chunk_mut::<PLAIN>()?;
+    let mut sum = Checksum::default();
+    if text > 0 {
+        let (first, second) = to.split_at_mut_checked(payload.0.len())?;
+        first.copy_from_slice(payload.0);
+        if !payload.1.is_empty() {
+            second.copy_from_slice(payload.1);
+        }
+        if checksums == Checksums::Verify {
+            sum = sum.over(to);
+        }
+    }
+    let mut ip = ip_words(needed, *src, *dst);
+    let mut tcp = header.words(0);
+    if checksums == Checksums::Verify {
+        let [.., src, dst] = ip;
+        ip[2] |= u32::from(Checksum::default().over_words(&ip).finish());
+        let pseudo = [src, dst, (needed - V4_HEADER) as u32, TCP.into()];
+        tcp[4] |= u32::from(sum.over_words(&pseudo).over_words(&tcp).finish()) << 16;
+    }
+    let (ip_space, tcp_space) = space.split_at_mut(V4_HEADER);
+    write_words(&ip, ip_space);
+    write_words(&tcp, tcp_space);
+    Some(needed)
+}
+
+/// The IPv4 header of a packet of this length, its checksum still zero.
+#[inline(always)]
+fn ip_words(len: usize, src: Ipv4Addr, dst: Ipv4Addr) -> [u32; 5] {
+    const DO_NOT_FRAGMENT: u32 = 0x4000;
+    [
+        0x4500 << 16 | len as u32,
+        DO_NOT_FRAGMENT,
+        u32::from_be_bytes([HOPS, TCP, 0, 0]),
+        src.to_bits(),
+        dst.to_bits(),
+    ]
+}
+
+#[cold]
+#[inline(never)]
+fn emit_any(
+    header: &Header,
+    addresses: &Addresses,
+    payload: (&[u8], &[u8]),
+    out: &mut [u8],
+    checksums: Checksums,
+) -> Result<usize, NoRoom> {
     let segment = header.emitted_len(payload);
     let (ip, most) = match addresses {
         Addresses::V4 { .. } => (V4_HEADER, LONGEST),
@@ -145,14 +229,7 @@ pub fn emit_packet(
         .map_err(|_| no_room)?;
     match addresses {
         Addresses::V4 { src, dst } => {
-            const DO_NOT_FRAGMENT: u32 = 0x4000;
-            let mut words = [
-                0x4500 << 16 | needed as u32,
-                DO_NOT_FRAGMENT,
-                u32::from_be_bytes([HOPS, TCP, 0, 0]),
-                src.to_bits(),
-                dst.to_bits(),
-            ];
+            let mut words = ip_words(needed, *src, *dst);
             if checksums == Checksums::Verify {
                 words[2] |= u32::from(Checksum::default().over_words(&words).finish());
             }

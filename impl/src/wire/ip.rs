@@ -3,7 +3,7 @@
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use super::checksum::{Checksum, Checksums};
-use super::tcp::{Segment, SegmentError};
+use super::tcp::{Header, Segment, SegmentError};
 
 /// The two ends of a packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -78,6 +78,9 @@ pub struct Packet<'a> {
     pub segment: Segment<'a>,
 }
 
+/// Those of a [`Packet`].
+type Parts<'a> = (Addresses, Header, &'a [u8]);
+
 pub(super) const TCP: u8 = 6;
 pub(super) const V4_HEADER: usize = 20;
 pub(super) const V6_HEADER: usize = 40;
@@ -94,6 +97,48 @@ impl<'a> Packet<'a> {
     /// Reads a packet; with [`Checksums::Offloaded`] neither TCP's checksum nor that of the IPv4 header is looked at.
     #[inline]
     pub fn parse_with(bytes: &'a [u8], checksums: Checksums) -> Result<Self, IpError> {
+        match Self::plain(bytes, checksums) {
+            Some(packet) => Ok(packet),
+            None => Self::parse_any(bytes, checksums),
+        }
+    }
+
+    /// Reads what nearly all packets are: IPv4 without options, and in it a segment whose options, if it has any, are
+    /// timestamps. Whatever else it is, or is wrong with it, [`Packet::parse_any`] tells.
+    ///
+    /// Small enough to be a part of its caller, so that what was read need not pass through memory.
+    #[inline(always)]
+    pub(crate) fn plain(bytes: &'a [u8], checksums: Checksums) -> Option<Self> {
+        let (h, _) = bytes.split_first_chunk::<V4_HEADER>()?;
+        let total = usize::from(u16::from_be_bytes([h[2], h[3]]));
+        let fragment = u16::from_be_bytes([h[6], h[7]]) & 0x3fff != 0;
+        if h[0] != 0x45 || h[9] != TCP || fragment {
+            return None;
+        }
+        let body = bytes.get(V4_HEADER..total)?;
+        if checksums == Checksums::Verify && Checksum::default().over_chunk(h).finish() != 0 {
+            return None;
+        }
+        let addresses = Addresses::V4 {
+            src: Ipv4Addr::new(h[12], h[13], h[14], h[15]),
+            dst: Ipv4Addr::new(h[16], h[17], h[18], h[19]),
+        };
+        let segment = Segment::plain(&addresses, body, checksums)?;
+        Some(Packet { addresses, segment })
+    }
+
+    /// The same as [`Packet::parse_with`], without a short cut.
+    #[inline(always)]
+    pub(crate) fn parse_any(bytes: &'a [u8], checksums: Checksums) -> Result<Self, IpError> {
+        let (addresses, header, payload) = Self::parts(bytes, checksums)?;
+        let segment = Segment { header, payload };
+        Ok(Packet { addresses, segment })
+    }
+
+    /// In parts, or a plain packet, too, would be put together in the memory where this call leaves the others.
+    #[cold]
+    #[inline(never)]
+    fn parts(bytes: &'a [u8], checksums: Checksums) -> Result<Parts<'a>, IpError> {
         match bytes.first().map_or(0, |b| b >> 4) {
             4 => Self::v4(bytes, checksums),
             6 => Self::v6(bytes, checksums),
@@ -101,7 +146,7 @@ impl<'a> Packet<'a> {
         }
     }
 
-    fn v4(bytes: &'a [u8], checksums: Checksums) -> Result<Self, IpError> {
+    fn v4(bytes: &'a [u8], checksums: Checksums) -> Result<Parts<'a>, IpError> {
         let h: &[u8; V4_HEADER] = chunk(bytes)?;
         let header = usize::from(h[0] & 15) * 4;
         let total = usize::from(u16::from_be_bytes([h[2], h[3]]));
@@ -128,7 +173,7 @@ impl<'a> Packet<'a> {
         Self::within(addresses, body, checksums)
     }
 
-    fn v6(bytes: &'a [u8], checksums: Checksums) -> Result<Self, IpError> {
+    fn v6(bytes: &'a [u8], checksums: Checksums) -> Result<Parts<'a>, IpError> {
         let h: &[u8; V6_HEADER] = chunk(bytes)?;
         let total = V6_HEADER + usize::from(u16::from_be_bytes([h[4], h[5]]));
         let packet = need(bytes, total)?;
@@ -162,10 +207,13 @@ impl<'a> Packet<'a> {
         Err(IpError::Extensions)
     }
 
-    #[inline]
-    fn within(addresses: Addresses, body: &'a [u8], checksums: Checksums) -> Result<Self, IpError> {
-        let segment = Segment::parse_with(&addresses, body, checksums)?;
-        Ok(Packet { addresses, segment })
+    fn within(
+        addresses: Addresses,
+        body: &'a [u8],
+        checksums: Checksums,
+    ) -> Result<Parts<'a>, IpError> {
+        let Segment { header, payload } = Segment::parse_with(&addresses, body, checksums)?;
+        Ok((addresses, header, payload))
     }
 }
 

@@ -10,11 +10,12 @@ pub struct Timestamps {
 }
 
 impl Timestamps {
+    const HEAD: u32 = u32::from_be_bytes([NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10]);
+
     /// The option in the layout of RFC 7323 appendix A, as words in the order of the wire.
     #[inline]
     pub(super) fn words(self) -> [u32; 3] {
-        const HEAD: u32 = u32::from_be_bytes([NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10]);
-        [HEAD, self.val, self.ecr]
+        [Self::HEAD, self.val, self.ecr]
     }
 }
 
@@ -68,31 +69,29 @@ impl Options {
     /// Reads options; the last of a kind counts.
     #[inline]
     pub fn parse(bytes: &[u8]) -> Result<Options, OptionsError> {
-        match *bytes {
-            [] => Ok(Options::default()),
-            // The layout of RFC 7323 appendix A, which all but SYNs have.
-            [
-                NO_OPERATION,
-                NO_OPERATION,
-                TIMESTAMPS,
-                10,
-                a,
-                b,
-                c,
-                d,
-                e,
-                f,
-                g,
-                h,
-            ] => Ok(Options {
-                timestamps: Some(Timestamps {
-                    val: u32::from_be_bytes([a, b, c, d]),
-                    ecr: u32::from_be_bytes([e, f, g, h]),
-                }),
-                ..Options::default()
-            }),
-            _ => Self::parse_any(bytes),
+        if bytes.is_empty() {
+            return Ok(Options::default());
         }
+        match bytes.try_into().ok().and_then(Self::stamped) {
+            Some(stamped) => Ok(stamped),
+            None => Self::parse_any(bytes),
+        }
+    }
+
+    /// Timestamps in the layout of RFC 7323 appendix A, which all but SYNs have if they have any options.
+    #[inline(always)]
+    pub(super) fn stamped(bytes: &[u8; 12]) -> Option<Options> {
+        let word = |at: usize| {
+            u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+        };
+        let timestamps = Timestamps {
+            val: word(4),
+            ecr: word(8),
+        };
+        (word(0) == Timestamps::HEAD).then_some(Options {
+            timestamps: Some(timestamps),
+            ..Options::default()
+        })
     }
 
     fn parse_any(mut bytes: &[u8]) -> Result<Options, OptionsError> {

@@ -74,6 +74,27 @@ pub struct Header {
     pub options: Options,
 }
 
+impl Header {
+    #[inline(always)]
+    fn read(f: &[u8; HEADER], options: Options) -> Self {
+        let be16 = |at: [u8; 2]| u16::from_be_bytes(at);
+        let be32 = |at: [u8; 4]| SeqNumber(u32::from_be_bytes(at));
+        let flags = Flags(f[13]);
+        let ack = be32([f[8], f[9], f[10], f[11]]);
+        let has_ack = flags.has(Flags::ACK);
+        Header {
+            src_port: be16([f[0], f[1]]),
+            dst_port: be16([f[2], f[3]]),
+            seq: be32([f[4], f[5], f[6], f[7]]),
+            ack: if has_ack { ack } else { SeqNumber::default() },
+            flags,
+            window: be16([f[14], f[15]]),
+            urgent: be16([f[18], f[19]]),
+            options,
+        }
+    }
+}
+
 /// A segment in the packet that carries it.
 #[derive(Clone, Copy, Debug)]
 pub struct Segment<'a> {
@@ -144,26 +165,41 @@ impl<'a> Segment<'a> {
                 return Err(SegmentError::Checksum);
             }
         }
-        let be16 = |at: [u8; 2]| u16::from_be_bytes(at);
-        let be32 = |at: [u8; 4]| SeqNumber(u32::from_be_bytes(at));
-        let f = fixed;
-        let flags = Flags(f[13]);
-        let ack = be32([f[8], f[9], f[10], f[11]]);
-        let has_ack = flags.has(Flags::ACK);
-        let header = Header {
-            src_port: be16([f[0], f[1]]),
-            dst_port: be16([f[2], f[3]]),
-            seq: be32([f[4], f[5], f[6], f[7]]),
-            ack: if has_ack { ack } else { SeqNumber::default() },
-            flags,
-            window: be16([f[14], f[15]]),
-            urgent: be16([f[18], f[19]]),
-            options: Options::parse(options)?,
-        };
+        let header = Header::read(fixed, Options::parse(options)?);
         Ok(Segment { header, payload })
     }
 
+    /// The same for a segment without options, or with no others than timestamps where RFC 7323 appendix A has them, and
+    /// with nothing wrong; none for all others.
+    #[inline(always)]
+    pub(super) fn plain(
+        addresses: &Addresses,
+        bytes: &'a [u8],
+        checksums: Checksums,
+    ) -> Option<Self> {
+        let (fixed, rest) = bytes.split_first_chunk::<HEADER>()?;
+        let (options, payload) = match fixed[12] >> 4 {
+            5 => (Options::default(), rest),
+            8 => {
+                let (options, payload) = rest.split_first_chunk()?;
+                (Options::stamped(options)?, payload)
+            }
+            _ => return None,
+        };
+        if checksums == Checksums::Verify {
+            let sum = Checksum::pseudo_header(addresses, bytes.len() as u32).over_chunk(fixed);
+            // Most segments have nothing more.
+            let sum = if rest.is_empty() { sum } else { sum.over(rest) };
+            if sum.finish() != 0 {
+                return None;
+            }
+        }
+        let header = Header::read(fixed, options);
+        Some(Segment { header, payload })
+    }
+
     /// SEG.LEN: the text, SYN and FIN occupy sequence space.
+    #[inline]
     pub fn len(&self) -> u32 {
         let flags = self.header.flags;
         self.payload.len() as u32
@@ -172,6 +208,7 @@ impl<'a> Segment<'a> {
     }
 
     /// Whether it occupies no sequence space.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
