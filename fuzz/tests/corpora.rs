@@ -40,6 +40,11 @@ fn network_holds_on_seeded_inputs() {
 }
 
 #[test]
+fn stack_holds_on_seeded_inputs() {
+    seeded("stack", 1, RUNS);
+}
+
+#[test]
 fn timewait_holds_on_seeded_inputs() {
     seeded("timewait", 1, RUNS);
 }

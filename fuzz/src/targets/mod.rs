@@ -9,10 +9,11 @@ mod seeded;
 
 pub mod lockstep;
 pub mod network;
+pub mod stack;
 pub mod timewait;
 pub mod wire;
 
-pub use seeded::{corpus, inputs, seeded};
+pub use seeded::{corpus, inputs, random, seeded};
 
 /// A name and the body that goes by it.
 pub type Target = (&'static str, fn(&[u8]));
@@ -21,6 +22,7 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("lockstep", lockstep::run),
     ("network", network::run),
+    ("stack", stack::run),
     ("timewait", timewait::run),
     ("wire", wire::run),
 ];
@@ -35,6 +37,7 @@ pub type Seeder = (&'static str, fn() -> Seeds);
 pub const SEEDS: &[Seeder] = &[
     ("lockstep", lockstep::seeds),
     ("network", network::seeds),
+    ("stack", stack::seeds),
     ("timewait", timewait::seeds),
     ("wire", wire::seeds),
 ];

@@ -300,10 +300,6 @@ impl<P: Provide> Stack<P> {
         }
         let (at, local, buffers, congestion) =
             self.reserve(a.hash, &a.tuple).map_err(Refused::Full)?;
-        if old.is_some() {
-            self.leave_time_wait(a.hash, &a.tuple);
-            self.counters.reopened += 1;
-        }
         let isn = self.isn.isn(&a.tuple, now);
         let begin = Begin {
             iss: old.map_or(isn, |old| old.iss_above(isn)),
@@ -314,6 +310,11 @@ impl<P: Provide> Stack<P> {
         let c = Connection::accept(&self.config, now, &begin, syn, old, buffers, congestion);
         self.counters.passive += 1;
         self.install(c, (at, local, a.tuple), Owner::Embryo, now);
+        if old.is_some() {
+            // Only now: the record may have been all that kept the local socket.
+            self.leave_time_wait(a.hash, &a.tuple);
+            self.counters.reopened += 1;
+        }
         self.embryos += 1;
         if let Some(slot) = self.slab.get_mut(at) {
             slot.listener = listener;
