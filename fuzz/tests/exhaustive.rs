@@ -1,7 +1,7 @@
 //! The shipping code in every scenario's world, and in lockstep with the specification there, at smoke size.
 //!
-//! Unique states are pinned: those of the engine by the scenario's own number, which the specification's world has, for they
-//! are the same machine; where they differ the reason stands in [`PINNED`].
+//! Unique states are pinned, most by the scenario's own number, which the specification's world has: they are the same
+//! machine. The others stand in [`PINNED`], each with its reason.
 
 use std::sync::Arc;
 
@@ -25,8 +25,32 @@ fn run<E: Endpoint>(plan: Plan<E>) -> Outcome<State<E::Image, ROOM>> {
     o.expect("the engine runs")
 }
 
-/// Unique states where the engine's readings make it another world than the scenario pins.
-const PINNED: &[(&str, u64)] = &[];
+/// Unique states where they are not the scenario's own, with the reason.
+const PINNED: &[(&str, u64)] = &[
+    // The engine sends what an acknowledgment lets go at the end of the event. The specification with that choice has as many.
+    ("close-early-pending", 92_864),
+    ("zero-window-closing", 139_635),
+    // The engine's readings in place of the scenario's: the specification with these has as many.
+    ("reorder-held", 73_877),
+    ("reorder-dropped", 73_877),
+    ("reading-1", 21_412), // as close-half
+    ("reading-2", 6_484),
+    ("reading-2-every-answer", 6_484),
+    ("reading-4", 50_407),
+    ("reading-5", 21_412),  // as close-half
+    ("reading-7", 139_116), // in lockstep; the engine alone ends at the RST
+    ("reading-8", 33_234),  // as paws
+    ("reading-syn", 77_090),
+    // The engine remembers the right edge of the window it last offered, the specification does not.
+    ("zero-window", 41_425),
+    ("zero-window-close-wait", 84_625),
+    ("zero-window-fin", 17_429), // and its reading
+    // The engine remembers how it was opened, the specification in SYN_RECEIVED only: a client whose peer reopened differs.
+    ("reopen", 33_209),
+    ("reopen-timestamps", 93_014),
+    ("reopen-old-stamp", 304_593),
+    ("reading-6", 304_593), // as reopen-old-stamp
+];
 
 fn pinned(s: &Scenario) -> Option<u64> {
     let own = PINNED.iter().find(|p| p.0 == s.id).map(|p| p.1);

@@ -225,9 +225,11 @@ impl<'a> World<'a> {
             Event::Arrival => self.arrive(),
             Event::Time(n) => {
                 self.sent_text = false;
+                // A deadline in the past is no wait: what was refused goes out again as soon as there is news.
+                let waited = self.hosts[n].tcp.poll_timeout() >= Some(self.now);
                 self.hosts[n].time(self.now);
                 self.settle(n);
-                if self.sent_text {
+                if self.sent_text && waited {
                     self.had_to_wait(n);
                 }
             }

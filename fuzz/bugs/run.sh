@@ -1,0 +1,123 @@
+#!/usr/bin/env bash
+# How good is the net? Plants each bug of this folder in a private copy of the working tree, and expects the engine to
+# differ from the specification within a bounded, seeded run.
+#
+#   fuzz/bugs/run.sh [NAME…]     all patches, or those named: 11-any-ack-in-last-ack, or 11 for all of hazard 11
+#
+# A patch is a diff against impl/src with two kinds of lines in front: `# Hazard N: what is planted` (N is the row in
+# HAZARDS.md), and where scripts do not find it `# Scenario: ID`, a world of `conform check` that does. No patch is about
+# hazards 9 and 18: quiet time is the host's affair, CLOSE_WAIT the application's.
+#
+# The unpatched tree goes first, and must show no difference. Exit status: 0 if all bugs were caught; 1 if one was not,
+# does not apply or does not build, or if there is a difference without any; 2 for wrong arguments.
+#
+# Needs git, GNU tar and coreutils, and cargo with the crates of Cargo.lock. About seven minutes for all on two cores, most
+# of it compiling: two for the tree, eight seconds for each bug; three more where the crates it depends on are not built yet.
+# Builds go to $CARGO_TARGET_DIR, which nothing else may use meanwhile, or else to a temporary folder; the profile is
+# release, optimised less than the product. COUNT (20000) and SEED (1) may be set; LOGS names a folder for what conform
+# said of each bug, with the ladder.
+set -euo pipefail
+
+readonly COUNT=${COUNT:-20000} SEED=${SEED:-1} PATIENCE=300
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+
+shopt -s nullglob
+patches=()
+for name in "${@:-}"; do
+    found=("$here/$name"*.patch)
+    if ((${#found[@]} == 0)); then
+        echo "run.sh: no patch $name in $here" >&2
+        exit 2
+    fi
+    patches+=("${found[@]}")
+done
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$work/target}
+[[ $CARGO_TARGET_DIR == /* ]] || CARGO_TARGET_DIR=$PWD/$CARGO_TARGET_DIR
+[[ -z ${LOGS:-} || $LOGS == /* ]] || LOGS=$PWD/$LOGS
+export CARGO_INCREMENTAL=1 CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_DEBUG=false
+export CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
+# What is compiled once for each bug is not optimised: the scripts are done in seconds all the same.
+readonly QUICK=(--config 'profile.release.package.farewell.opt-level=0'
+    --config 'profile.release.package.farewell-fuzz.opt-level=0')
+# `git apply` must not take the copy for a part of a repository that happens to be above it.
+export GIT_CEILING_DIRECTORIES=$work
+tree=$work/tree conform=$CARGO_TARGET_DIR/release/conform said=$work/said
+
+mkdir "$tree"
+(
+    cd "$root"
+    git ls-files -z --cached --others --exclude-standard -- Cargo.toml Cargo.lock model impl fuzz benches ':!fuzz/bugs' |
+        while IFS= read -r -d '' file; do
+            if [[ -e $file ]]; then printf '%s\0' "$file"; fi # not what the working tree has deleted
+        done | tar -c --null -T - | tar -x -m -C "$tree" # with new times: cargo takes what is older for built already
+)
+cp -R "$tree/impl" "$work/impl"
+cd "$tree"
+
+build() { cargo build --quiet --release "${QUICK[@]}" -p farewell-fuzz --bin conform >"$said" 2>&1; }
+scripts() { timeout "$PATIENCE" "$conform" scripts --count "$COUNT" --seed "$SEED" >"$said" 2>&1; }
+check() { timeout "$PATIENCE" "$conform" check "$1" >"$said" 2>&1; }
+# What a patch says of itself.
+of_patch() { sed -n "1,/^---/s/^# $2[: ]*//p" "$1"; }
+# Takes back whatever was planted; the new times of the files tell cargo.
+restore() { rm -rf impl && cp -R "$work/impl" impl; }
+fail() {
+    echo "run.sh: $1" >&2
+    tail -n 40 "$said" >&2
+    exit 1
+}
+
+build || fail "the unpatched tree does not build"
+scripts || fail "the unpatched tree: scripts find a difference, or do not end"
+for scenario in $(for p in "${patches[@]}"; do of_patch "$p" Scenario; done | sort -u); do
+    check "$scenario" || fail "the unpatched tree: $scenario finds something"
+done
+echo "no bug planted: no difference in $COUNT scripts of seed $SEED"
+echo
+
+readonly ROW='%-31s %6s  %-44s %7s\n'
+# shellcheck disable=SC2059
+row() { printf "$ROW" "$@"; }
+row bug hazard "caught by" seconds
+missed=0 rows=()
+for patch in "${patches[@]}"; do
+    name=$(basename "$patch" .patch)
+    hazard=$(of_patch "$patch" Hazard) scenario=$(of_patch "$patch" Scenario)
+    hazard=${hazard%%:*} begun=$SECONDS caught="" status=0
+    if ! git apply -C1 "$patch" 2>"$said"; then
+        caught="NOTHING: does not apply"
+    elif ! build; then
+        caught="NOTHING: does not build"
+    else
+        scripts || status=$?
+        if ((status == 1)) && grep -q "^script [0-9]* of seed $SEED differs" "$said"; then
+            number=$(sed -n 's/^script \([0-9]*\) of seed .*/\1/p' "$said" | head -n 1)
+            events=$(awk '/^script [0-9]+ of seed/ {on = 1; next} on && /^$/ {exit} on {n++} END {print n + 0}' "$said")
+            caught="script $number, in $events events"
+        elif ((status != 0)); then
+            caught="NOTHING: scripts end with status $status"
+        elif [[ -n $scenario ]]; then
+            status=0
+            check "$scenario" || status=$?
+            if ((status == 1)); then caught="conform check $scenario"; else caught="NOTHING, nor $scenario"; fi
+        else
+            caught="NOTHING"
+        fi
+    fi
+    row "$name" "$hazard" "$caught" $((SECONDS - begun))
+    if [[ -n ${LOGS:-} ]]; then mkdir -p "$LOGS" && cp "$said" "$LOGS/$name.txt"; fi
+    if [[ $caught == NOTHING* ]]; then
+        missed=$((missed + 1))
+        [[ $caught == NOTHING || $caught == *nor* ]] || tail -n 20 "$said" >&2
+    else
+        rows+=("$hazard")
+    fi
+    restore
+done
+echo
+echo "$((${#patches[@]} - missed)) of ${#patches[@]} bugs caught, of $(printf '%s\n' "${rows[@]}" | sort -u | grep -c .) hazards"
+((missed == 0))
