@@ -93,7 +93,7 @@ pub enum Op {
     Wake,
     /// Many SYNs from as many sockets, and then so many rounds in which each peer answers.
     Crowd { size: u16, rounds: u8 },
-    /// Every user does the same: bits of [`all`].
+    /// Every user does the same: bits of `all`.
     Everybody { what: u8 },
 }
 
