@@ -185,7 +185,7 @@ fn a_reopening_that_was_none_goes_back() {
             let waiting = time_wait(h.clone().with(|c| c.give_up = Some(1)), old, old);
             let ts = if old { " ts=0/0" } else { "" };
             let mut h = waiting.clone();
-            h.peer(&format!("SYN seq=5{ts}"));
+            h.peer(&format!("SYN seq=5 wnd=1{ts}"));
             assert_eq!(h.t.state, SynReceived);
             let mut reset = h.clone();
             reset.peer("RST seq=6").gives("", TimeWait);
@@ -204,6 +204,7 @@ fn a_reopening_that_was_none_goes_back() {
                     (back.t.snd_nxt, back.t.rcv_nxt),
                     (waiting.t.snd_nxt, waiting.t.rcv_nxt)
                 );
+                assert_eq!(back.t.max_snd_wnd, waiting.t.max_snd_wnd);
                 assert!(!back.ticks(3).is_due(Timer::TimeWait));
                 let stamp = if old { " ts=-1/0" } else { "" };
                 back.peer(&format!("FIN,ACK seq=1 ack=2{stamp}"));
