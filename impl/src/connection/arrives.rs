@@ -520,7 +520,7 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
             self.rcv_nxt = end;
         } else {
             self.store(s);
-            self.take_stored(config, now);
+            self.take_stored();
         }
         let advanced = self.rcv_nxt.distance(before) as u32;
         if advanced > 0 {
@@ -569,18 +569,18 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     /// Moves RCV.NXT over what stands there; a FIN takes effect only when RCV.NXT has reached it.
     #[cold]
     #[inline(never)]
-    fn take_stored(&mut self, config: &Config, now: Instant) {
+    fn take_stored(&mut self) {
         if let Some(to) = self.ahead.take(self.rcv_nxt) {
             let stop = self.fin_held().filter(|fin| *fin < to).unwrap_or(to);
             self.buffers.advance(stop.distance(self.rcv_nxt) as u32);
             self.rcv_nxt = stop;
         }
         if self.fin_held() == Some(self.rcv_nxt) {
-            self.take_fin(config, now);
+            self.take_fin();
         }
     }
 
-    fn take_fin(&mut self, _: &Config, _: Instant) {
+    fn take_fin(&mut self) {
         self.rcv_nxt += 1;
         self.ahead.clear();
         self.flags.put(is::FIN_HELD, false);

@@ -30,14 +30,12 @@ pub struct Came {
 /// The last segments that arrived.
 const REMEMBERED: usize = 16;
 const TICK_MICROS: u64 = 1_000;
-/// Beyond this many ticks the model's ages of timestamps saturate, the engine's do not.
-const MOST_TIMERS: usize = 8;
 
 /// What is in lockstep with the specification.
 enum Other {
     /// Saved and restored around every event.
     Saved(Box<Image>),
-    /// Alive; and whether it said something that the model cannot.
+    /// Alive.
     Live(Box<Live>),
 }
 
@@ -113,11 +111,7 @@ impl Player<'_> {
                 self.arrives(s, shape.listens);
             }
             Op::Again(n) => {
-                if let Some(s) = self
-                    .arrived
-                    .get(usize::from(n) % REMEMBERED.max(1))
-                    .copied()
-                {
+                if let Some(s) = self.arrived.get(usize::from(n) % REMEMBERED).copied() {
                     self.arrives(s, true);
                 }
             }
@@ -258,7 +252,7 @@ impl Player<'_> {
         let (mut delayed, mut carried) = (false, false);
         for t in order {
             let enters = t == Timer::TimeWait && !waited;
-            if self.armed().due.has(t) && !enters && all_fired(&self.armed()) < MOST_TIMERS {
+            if self.armed().due.has(t) && !enters {
                 if t == Timer::KeepAlive {
                     // A keep-alive carries the acknowledgment that was delayed: the engine sends one segment.
                     carried = delayed;
@@ -450,10 +444,6 @@ enum Go {
     /// A FIN that crosses ours.
     Crossing,
     Handshake,
-}
-
-fn all_fired(armed: &Armed) -> usize {
-    armed.due.0.count_ones() as usize
 }
 
 /// The outputs of a stack seen from outside, beside the specification's.
