@@ -12,4 +12,5 @@ pub mod replay;
 pub mod scripts;
 pub mod subject;
 pub mod targets;
+#[cfg(feature = "worlds")]
 pub mod worlds;

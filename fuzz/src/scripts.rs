@@ -30,7 +30,8 @@ pub fn play_many(seed: u64, count: u64) -> Result<Histogram, String> {
     Ok(histogram)
 }
 
-pub(crate) fn run(args: &[OsString]) -> ExitCode {
+/// The command: arguments after `scripts`.
+pub fn run(args: &[OsString]) -> ExitCode {
     let (mut count, mut seed) = (10_000, 1);
     let mut words = args.iter().map(|a| a.to_string_lossy());
     while let Some(word) = words.next() {
