@@ -35,7 +35,8 @@ for folder in "${LLVM_BIN:-}" "$(rustc --print target-libdir)/../bin" /usr/lib/l
         break
     fi
 done
-[[ -n $bin ]] || missing 'llvm-cov and llvm-profdata are missing: rustup component add llvm-tools, or Debian: apt-get install llvm-19'
+[[ -n $bin ]] ||
+    missing 'llvm-cov and llvm-profdata are missing: rustup component add llvm-tools, or Debian: apt-get install llvm-19'
 
 target=$(cargo metadata --format-version 1 --no-deps | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')/coverage
 mkdir -p "$target"
@@ -107,10 +108,12 @@ awk -v files="$FILES" -v src="$root/impl/src/" '
     function row(file, i,   out) {
         out = sprintf("%-24s%6d", file, lines["all", file])
         for (i = 1; i < ARGC - 1; i++) out = out (hit[ARGV[i], file] ? sprintf("%10d", hit[ARGV[i], file]) : "         ·")
-        printf "%s  %5.1f %%  %5.1f %%\n", out, 100 * hit["all", file] / lines["all", file], 100 * entered[file] / regions[file]
+        printf "%s  %5.1f %%  %5.1f %%\n", out, 100 * hit["all", file] / lines["all", file],
+            100 * entered[file] / regions[file]
     }
     END {
-        printf "\n%-24s%6s%10s%10s%10s%10s%10s%9s%9s\n", "impl/src", "lines", "lockstep", "network", "stack", "timewait", "together", "lines", "regions"
+        printf "\n%-24s%6s%10s%10s%10s%10s%10s%9s%9s\n", "impl/src", "lines",
+            "lockstep", "network", "stack", "timewait", "together", "lines", "regions"
         n = 0
         for (f in known) {
             at = ++n
