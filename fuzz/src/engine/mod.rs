@@ -381,11 +381,12 @@ fn make(
     out: &mut Effects,
 ) -> Result<(), CallError> {
     let open = |tcp: &mut Tcp, timestamps: bool, out: &mut Effects| {
-        if !matches!(tcp.state(), State::Closed | State::Listen) {
-            return Err(CallError::AlreadyExists);
+        let free = matches!(tcp.state(), State::Closed | State::Listen);
+        if free && isn.is_none() {
+            return Err(CallError::RemoteUnspecified);
         }
-        let isn = isn.ok_or(CallError::RemoteUnspecified)?;
-        let opening = c.opening(isn, timestamps);
+        // Where there is a connection the engine has to say so.
+        let opening = c.opening(isn.unwrap_or_default(), timestamps);
         tcp.connect(&c.tcp, now, opening).map_err(failed)?;
         out.isn_used = true;
         Ok(())

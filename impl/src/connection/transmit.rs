@@ -321,9 +321,6 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
             && next <= self.congestion.window()
             && self.resend < self.recover;
         self.owes.put(owes::FRONT, more);
-        if !self.timers.retransmit.is_set() {
-            self.timers.retransmit.set(self.rto.after(now));
-        }
         Some(self.segment(config, now, seq, from, len, fin))
     }
 

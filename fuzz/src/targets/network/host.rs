@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use farewell::config::KeepAlive;
 use farewell::connection::{Begin, Dropped, Indication, Owned, Reno};
 use farewell::endpoint::{Opening, Phase};
 use farewell::seq::SeqNumber;
@@ -64,6 +65,10 @@ impl Host {
             timestamps: plan.timestamps,
             window_scaling: plan.window_scaling,
             reopen: plan.reopen,
+            keep_alive: plan.keep_alive.then_some(KeepAlive {
+                idle: Duration::from_secs(10),
+                probes: Some(2),
+            }),
             ..Config::default()
         };
         Host {
@@ -154,7 +159,12 @@ impl Host {
         let before = self.tcp.state();
         self.tcp.handle_timeout(&self.config, now);
         if before == State::FinWait2 && self.tcp.state() == State::Closed {
-            assert!(self.app.orphaned, "FIN_WAIT_2 ends although somebody reads");
+            // Unless the peer answers no keep-alive, of which its user is told.
+            let told = self.tcp.connection().is_some_and(|c| c.has_event());
+            assert!(
+                self.app.orphaned || (self.plan.keep_alive && told),
+                "FIN_WAIT_2 ends although somebody reads"
+            );
             self.mishaps.push(Mishap::LeftFinWait2);
         }
         if before == State::SynReceived && self.tcp.state() == State::TimeWait {

@@ -41,6 +41,7 @@ pub struct HostPlan {
     pub timestamps: bool,
     pub window_scaling: bool,
     pub reopen: bool,
+    pub keep_alive: bool,
     /// The text is sent as soon as the connection is asked for.
     pub early: bool,
     pub mss: u16,
@@ -204,8 +205,12 @@ impl RawHost {
     }
 
     /// Now and then so much that windows are scaled.
+    fn receives_much(&self) -> bool {
+        self.settings & 0xc0 == 0xc0
+    }
+
     fn receive(&self) -> u32 {
-        u32::from(self.receive) * if self.settings & 0xc0 == 0xc0 { 8 } else { 1 }
+        u32::from(self.receive) * if self.receives_much() { 8 } else { 1 }
     }
 
     /// Bytes that this host's application writes: a bounded number of segments, and of round trips.
@@ -213,7 +218,9 @@ impl RawHost {
         let least = u32::from(self.send)
             .min(peer.receive())
             .min(self.mss.min(peer.mss).into());
-        u32::from(self.apps[life].total) % (PARTS * least + 1)
+        let much = u32::from(peer.receives_much());
+        let total = u32::from(self.apps[life].total) << much | much;
+        total % (PARTS * least + 1)
     }
 
     fn plan(&self, peer: &RawHost) -> HostPlan {
@@ -226,6 +233,7 @@ impl RawHost {
             timestamps: bit(2),
             window_scaling: bit(3),
             reopen: bit(4),
+            keep_alive: self.settings & 0xc0 == 0x80,
             early: !bit(5),
             mss: self.mss,
             send: self.send.into(),

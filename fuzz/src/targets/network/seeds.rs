@@ -137,6 +137,25 @@ pub fn seeds() -> Seeds {
     let nothing = all(|h| h.apps[0].total = 0);
     let one_way = [HOST, nothing[1]];
     let low = all(|h| h.isn = [9_000, 1_000]);
+    // What is unread when the FIN comes leaves room for one byte, less than a unit of the scaled window.
+    let mut full = ends([AFTER_PEER, SHUTDOWN]);
+    (full[1].settings, full[1].receive) = (0xc4, 8_192);
+    full[0].apps[0].total = 33_497;
+    full[1].apps[0] = App {
+        total: 0,
+        nap: 100,
+        how: SHUTDOWN,
+        ..APP
+    };
+    // One end has shut down and waits, the other naps.
+    let mut patient = ends([SHUTDOWN, AFTER_PEER]);
+    patient[0].settings = 0x80;
+    patient[1].apps[0] = App {
+        total: 0,
+        nap: 200,
+        how: AFTER_PEER,
+        ..APP
+    };
     let lost = [PASS, LOSE, PASS, PASS, LOSE, LOSE, PASS, LOSE];
     let many_lost: Vec<u8> = (0..120)
         .map(|n| if n % 4 == 3 { LOSE } else { PASS })
@@ -228,6 +247,15 @@ pub fn seeds() -> Seeds {
         (
             "aborts-when-closing",
             bytes(0, 0, timed([SHUTDOWN, ABORT_AT], 6), &lost),
+        ),
+        (
+            "full-window-in-time-wait",
+            bytes(0, 0, full, &[&old[..], &[PASS; 13], &[LOSE; 6]].concat()),
+        ),
+        ("keep-alives-answered", bytes(0, 0, patient, &[])),
+        (
+            "keep-alives-lost-and-given-up",
+            bytes(0, 0, patient, &close_behind(10, &[LOSE; 12])),
         ),
         ("fin-lost", bytes(0, 0, nothing, &close_behind(3, &[LOSE]))),
         (

@@ -15,14 +15,16 @@ pub enum Family {
 
 /// A host's settings: bits.
 pub(super) mod setting {
-    pub(crate) const NO_TIMESTAMPS: u8 = 1;
-    pub(crate) const NO_SCALING: u8 = 2;
-    pub(crate) const ACK_AT_ONCE: u8 = 4;
-    pub(crate) const NO_NAGLE: u8 = 8;
-    pub(crate) const NO_REOPEN: u8 = 16;
-    pub(crate) const NO_LINGER: u8 = 32;
-    pub(crate) const IMPATIENT: u8 = 64;
-    pub(crate) const ANY_ADDRESS: u8 = 128;
+    pub(crate) const NO_TIMESTAMPS: u16 = 1;
+    pub(crate) const NO_SCALING: u16 = 2;
+    pub(crate) const ACK_AT_ONCE: u16 = 4;
+    pub(crate) const NO_NAGLE: u16 = 8;
+    pub(crate) const NO_REOPEN: u16 = 16;
+    pub(crate) const NO_LINGER: u16 = 32;
+    pub(crate) const IMPATIENT: u16 = 64;
+    pub(crate) const ANY_ADDRESS: u16 = 128;
+    pub(crate) const SILLY_WINDOWS: u16 = 256;
+    pub(crate) const KEEP_ALIVE: u16 = 512;
 }
 
 /// A segment to send to the host: of which connection, and what is in it.
@@ -104,6 +106,8 @@ pub(super) mod all {
     pub(crate) const CLOSE: u8 = 4;
     pub(crate) const ABORT_EVERY_THIRD: u8 = 8;
     pub(crate) const SHUT_EVERY_OTHER: u8 = 16;
+    /// Before anybody is told that the connection is there.
+    pub(crate) const HASTY: u8 = 32;
 }
 
 /// A host, and what happens to it.
@@ -112,7 +116,7 @@ pub struct Script {
     /// How much there may be.
     pub family: Family,
     /// Bits: timestamps, scaling, and so on, off.
-    pub settings: u8,
+    pub settings: u16,
     /// Bytes of each buffer.
     pub buffers: [u16; 2],
     /// The most text of a segment.
@@ -233,6 +237,7 @@ impl<'a> Arbitrary<'a> for Script {
         let [family, settings, mss, time_wait, secret] = <[u8; 5]>::arbitrary(u)?;
         let [send, receive] = <[u8; 2]>::arbitrary(u)?;
         let limits = <[u8; 6]>::arbitrary(u)?;
+        let more = u16::from(family & 3) << 8;
         let family = match family {
             0..=119 => Family::Roomy,
             120..=247 => Family::Tiny,
@@ -258,7 +263,7 @@ impl<'a> Arbitrary<'a> for Script {
         }
         Ok(Script {
             family,
-            settings,
+            settings: u16::from(settings) | more,
             buffers: [send, receive].map(|n| 1 + u16::from(n) * 8),
             mss: 48 + u16::from(mss) * 5,
             time_wait: 1 + u16::from(time_wait) * 16,

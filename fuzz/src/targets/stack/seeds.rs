@@ -4,7 +4,9 @@ use crate::targets::Seeds;
 
 const ROOMY: u8 = 0;
 const TINY: u8 = 200;
-const CROWD: u8 = 255;
+const CROWD: u8 = 252;
+/// With a family: keep-alives.
+const KEEP_ALIVE: u8 = 2;
 /// Limits of eight each.
 const LIMITS: [u8; 6] = [8; 6];
 
@@ -114,6 +116,42 @@ pub fn seeds() -> Seeds {
         (
             "time-wait-over-and-not-yet-gone",
             and(&[&[50, 255, 255], &syn(0), &connect(0, REUSE)]),
+        ),
+        (
+            "ends-that-are-taken",
+            roomy(&[
+                &LISTEN,
+                &o,
+                &connect(0, REUSE),
+                &CLOSE,
+                &fin,
+                &connect(0, REUSE),
+            ]),
+        ),
+        (
+            "time-wait-over-and-connected-over",
+            and(&[&[50, 255, 255], &connect(0, REUSE)]),
+        ),
+        (
+            "time-wait-over-and-still-held",
+            roomy(&[&LISTEN, &o, &SHUTDOWN, &fin, &wait, &ABORT]),
+        ),
+        (
+            "aborted-in-time-wait",
+            roomy(&[&LISTEN, &o, &SHUTDOWN, &fin, &ABORT, &fin, &syn(0)]),
+        ),
+        (
+            "keep-alives-that-nobody-answers",
+            with(ROOMY | KEEP_ALIVE, 0, LIMITS, &[&LISTEN, &o, &wait, &wait]),
+        ),
+        (
+            "keep-alives-in-fin-wait-2",
+            with(
+                ROOMY | KEEP_ALIVE,
+                0,
+                LIMITS,
+                &[&LISTEN, &o, &SHUTDOWN, &ack, &wait, &ack, &wait],
+            ),
         ),
         (
             "bind-in-time-wait",
@@ -240,6 +278,21 @@ pub fn seeds() -> Seeds {
                     &everybody(1 | 2),
                     &everybody(4 | 8),
                     &wait,
+                    &wait,
+                ],
+            ),
+        ),
+        (
+            "a-crowd-accepted-and-closed-at-once",
+            with(
+                CROWD,
+                0,
+                LIMITS,
+                &[
+                    &LISTEN,
+                    &crowd(300, 1),
+                    &everybody(1 | 4 | 8 | 32),
+                    &crowd(300, 2),
                     &wait,
                 ],
             ),

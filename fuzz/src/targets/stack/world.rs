@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use farewell::config::KeepAlive;
 use farewell::isn::IsnSource;
 use farewell::stack::{
     BindError, Counters, Event, Handle, Heap, Limits, ListenerId, Reuse, Secrets,
@@ -78,6 +79,11 @@ fn config(script: &Script) -> Config {
         reopen: !on(setting::NO_REOPEN),
         abort_lingers: !on(setting::NO_LINGER),
         user_timeout: on(setting::IMPATIENT).then_some(Duration::from_secs(7)),
+        avoid_silly_windows: !on(setting::SILLY_WINDOWS),
+        keep_alive: on(setting::KEEP_ALIVE).then_some(KeepAlive {
+            idle: Duration::from_secs(5),
+            probes: Some(2),
+        }),
         mss: script.mss,
         ..Config::default()
     }
@@ -433,7 +439,9 @@ impl<'a> World<'a> {
                 while self.accept(at) {}
             }
         }
-        self.settle();
+        if what & all::HASTY == 0 {
+            self.settle();
+        }
         for n in 0..self.users.len() {
             if !self.naive.held.contains_key(&self.users[n].1) {
                 continue;
