@@ -104,7 +104,10 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Ring<S> {
         if let Some(to) = bytes.get_mut(from..from + first) {
             to.copy_from_slice(head);
         }
-        if let Some(to) = bytes.get_mut(..tail.len()) {
+        // Asked, because text goes round the end but seldom, and a call to copy nothing costs more.
+        if !tail.is_empty()
+            && let Some(to) = bytes.get_mut(..tail.len())
+        {
             to.copy_from_slice(tail);
         }
         n as u32
@@ -126,7 +129,9 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Ring<S> {
         let n = head.len() + tail.len();
         if let Some((a, b)) = to.get_mut(..n).map(|to| to.split_at_mut(head.len())) {
             a.copy_from_slice(head);
-            b.copy_from_slice(tail);
+            if !tail.is_empty() {
+                b.copy_from_slice(tail);
+            }
         }
         n as u32
     }

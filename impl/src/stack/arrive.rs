@@ -35,16 +35,12 @@ impl<P: Provide> Stack<P> {
             Some(packet) => {
                 let h = &packet.segment.header;
                 let tuple = Tuple::of_arrival(&packet.addresses, h.src_port, h.dst_port);
-                if self.stands_at(self.last, &tuple) {
-                    self.arrives_at(self.last, now, &packet.segment)
-                } else {
-                    let hash = self.key.hash(&tuple);
-                    let arrival = Arrival {
-                        packet,
-                        tuple,
-                        hash,
-                    };
-                    self.arrives(now, &arrival)
+                if !self.stands_at(self.last, &tuple) {
+                    self.last = self.find(self.key.hash(&tuple), &tuple).unwrap_or(NONE);
+                }
+                match self.slab.get(self.last) {
+                    Some(_) => self.arrives_at(self.last, now, &packet.segment),
+                    None => self.arrives_without_connection(now, &self.located(packet)),
                 }
             }
             None => self.unusual(now, packet),
@@ -148,7 +144,7 @@ impl<P: Provide> Stack<P> {
         self.index.find(hash, is_it)
     }
 
-    #[inline(always)]
+    #[inline]
     fn arrives(&mut self, now: Instant, a: &Arrival<'_>) -> Result<(), Refused> {
         match self.find(a.hash, &a.tuple) {
             Some(at) => {
