@@ -61,20 +61,39 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
         now: Instant,
         s: &Segment<'_>,
     ) -> Result<(), Dropped> {
-        if self.is_predicted(s) {
-            self.arrives_as_predicted(config, now, s);
+        if self.handle_predicted(config, now, s) {
             return Ok(());
         }
-        self.arrives_in_any_state(config, now, *s)
+        match self.state {
+            State::Closed | State::Listen | State::TimeWait => Err(Dropped::NoConnection),
+            State::SynSent => self.arrives_in_syn_sent(config, now, s),
+            _ => self.arrives(config, now, s),
+        }
     }
 
-    /// Header prediction: whether this is the next segment of an established connection whose text, if any, is next in
-    /// order, and whose acknowledgment, if it is one, is of what is in flight. Most are.
+    /// Header prediction: takes the next segment of an established connection if its text, if any, is next in order, and
+    /// its acknowledgment, if it is one, is of what is in flight. Most are. Else it says no, and nothing has happened.
+    ///
+    /// A part of its caller, so that what is read from a packet need not stand in memory.
+    #[inline(always)]
+    pub(crate) fn handle_predicted(
+        &mut self,
+        config: &Config,
+        now: Instant,
+        s: &Segment<'_>,
+    ) -> bool {
+        let predicted = self.is_predicted(s);
+        if predicted {
+            self.arrives_as_predicted(config, now, s);
+        }
+        predicted
+    }
+
     #[inline(always)]
     fn is_predicted(&self, s: &Segment<'_>) -> bool {
-        const UNUSUAL: u16 =
-            is::TIMESTAMPS | is::CLOSE_CALLED | is::ORPHAN | is::FIN_RECEIVED | is::FIN_HELD;
+        const UNUSUAL: u16 = is::CLOSE_CALLED | is::ORPHAN | is::FIN_RECEIVED | is::FIN_HELD;
         let h = &s.header;
+        let is_older = |ts: Timestamps| (ts.val.wrapping_sub(self.ts_recent) as i32) < 0;
         self.state == State::Established
             && h.flags.0 & !Flags::PSH.0 == Flags::ACK.0
             && h.seq == self.rcv_nxt
@@ -83,36 +102,24 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
             && self.ahead.is_empty()
             && self.buffers.window() > 0
             && s.payload.len() as u64 <= self.buffers.window().into()
+            && (!self.flags.has(is::TIMESTAMPS)
+                || h.options.timestamps.is_some_and(|ts| !is_older(ts)))
     }
 
     /// What is left of [`Self::arrives`] for a predicted segment, in the same order. Of the steps left out each would have
-    /// found nothing to do: there are no timestamps, SEG.SEQ is RCV.NXT in a window that is open, RST, SYN and FIN are not
-    /// set and ACK is, SEG.ACK is neither old nor of what was never sent, no CLOSE has been called, and nothing waits for
-    /// what is missing.
+    /// found nothing to do: its timestamp, if they are in use, is not old, SEG.SEQ is RCV.NXT in a window that is open, RST,
+    /// SYN and FIN are not set and ACK is, SEG.ACK is neither old nor of what was never sent, no CLOSE has been called, and
+    /// nothing waits for what is missing.
     #[inline(always)]
     fn arrives_as_predicted(&mut self, config: &Config, now: Instant, s: &Segment<'_>) {
         self.hear(config, now);
+        self.take_timestamp(now, &s.header);
         let new = s.header.ack.distance(self.snd_una);
         self.take_acceptable_ack(config, now, s, new);
         if !s.payload.is_empty() {
             self.take_next(s.payload);
             self.tell(Indication::Readable);
             self.acknowledge_text(config, now, false);
-        }
-    }
-
-    /// By value, so that what is read from a packet need not stand in memory for those that are predicted.
-    #[inline(never)]
-    fn arrives_in_any_state(
-        &mut self,
-        config: &Config,
-        now: Instant,
-        s: Segment<'_>,
-    ) -> Result<(), Dropped> {
-        match self.state {
-            State::Closed | State::Listen | State::TimeWait => Err(Dropped::NoConnection),
-            State::SynSent => self.arrives_in_syn_sent(config, now, &s),
-            _ => self.arrives(config, now, &s),
         }
     }
 
@@ -228,6 +235,7 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     }
 
     /// 3.10.7.4.
+    #[inline(never)]
     fn arrives(&mut self, config: &Config, now: Instant, s: &Segment<'_>) -> Result<(), Dropped> {
         let h = &s.header;
         self.hear(config, now);
@@ -306,7 +314,7 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     }
 
     /// TS.Recent (RFC 7323 section 4.3, (2)); a RST leaves it alone.
-    #[inline]
+    #[inline(always)]
     fn take_timestamp(&mut self, now: Instant, h: &Header) {
         if !self.flags.has(is::TIMESTAMPS) || h.flags.has(Flags::RST) {
             return;

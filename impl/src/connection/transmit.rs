@@ -49,7 +49,7 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     /// The header of the next segment to send if all there is to send is an acknowledgment, and then
     /// [`Self::may_transmit`] says no.
     ///
-    /// The last step of [`Self::poll_transmit`] where it is plain that those before have nothing: no more than a
+    /// The last step of [`Self::poll_transmit`] where it is plain that those before have nothing: nothing but an
     /// acknowledgment is owed, nothing is unsent, and no probe of ours may have to carry it.
     #[inline(always)]
     pub(crate) fn poll_acknowledgment(&mut self, config: &Config, now: Instant) -> Option<Header> {

@@ -298,6 +298,10 @@ impl<P: Provide> Stack<P> {
                 if let Some(c) = slot.connection.as_mut().filter(|_| users)
                     && let Some(indication) = c.poll_event()
                 {
+                    if !c.has_event() {
+                        slot.queued &= !queued::EVENT;
+                        self.events.pop_front();
+                    }
                     return Some(Event::Connection(handle, indication));
                 }
                 slot.queued &= !queued::EVENT;

@@ -1,5 +1,6 @@
 //! What goes out: first what has no connection, then connections in turn.
 
+use super::lifecycle::noted;
 use super::slab::queued;
 use super::{Provide, Reply, Stack};
 use crate::time::Instant;
@@ -101,8 +102,9 @@ impl<P: Provide> Stack<P> {
             self.turn = 0;
             if let Some(slot) = self.slab.get_mut(at) {
                 slot.queued &= !queued::DIRTY;
+                let next = noted(slot, at, &mut self.events);
+                self.follow(next, at, now);
             }
-            self.settle(at, now);
         } else if self.turn >= TURN {
             self.turn = 0;
             self.dirty.rotate();

@@ -39,17 +39,21 @@ impl Checksum {
     pub fn over(self, bytes: &[u8]) -> Self {
         // 64-bit words fold to the same 16-bit sum if each carry is added back. Processors add a carry for nothing.
         let (blocks, rest) = bytes.as_chunks::<64>();
-        let (mut sum, mut carry) = (0u64, false);
+        let (mut sum, mut carries) = (0u64, 0);
         for block in blocks {
+            let mut carry = false;
             for word in block.as_chunks::<8>().0 {
                 (sum, carry) = sum.carrying_add(u64::from_ne_bytes(*word), carry);
             }
+            carries += u64::from(carry);
         }
         let (words, rest) = rest.as_chunks::<8>();
         for word in words {
-            (sum, carry) = sum.carrying_add(u64::from_ne_bytes(*word), carry);
+            let (more, carry) = sum.overflowing_add(u64::from_ne_bytes(*word));
+            sum = more;
+            carries += u64::from(carry);
         }
-        let sum = (sum & 0xffff_ffff) + (sum >> 32) + u64::from(carry);
+        let sum = (sum & 0xffff_ffff) + (sum >> 32) + carries;
         let sum = Checksum(self.0 + sum);
         if rest.is_empty() {
             return sum;
