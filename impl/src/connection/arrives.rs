@@ -98,7 +98,7 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
             && h.flags.0 & !Flags::PSH.0 == Flags::ACK.0
             && h.seq == self.rcv_nxt
             && !self.flags.has(UNUSUAL)
-            && h.ack.is_in(self.snd_una, self.in_flight() + 1)
+            && h.ack.distance(self.snd_una) as u32 <= self.in_flight()
             && self.ahead.is_empty()
             && self.buffers.window() > 0
             && s.payload.len() as u64 <= self.buffers.window().into()

@@ -27,6 +27,9 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     #[inline]
     pub fn poll_transmit(&mut self, config: &Config, now: Instant) -> Option<Outgoing> {
         const FIRST: u16 = owes::RESET | owes::SYN | owes::FRONT | owes::KEEP_ALIVE;
+        if let Some(header) = self.poll_acknowledgment(config, now) {
+            return Some(Outgoing::bare(header));
+        }
         if self.owes.has(FIRST)
             && let Some(out) = self.poll_repeated(config, now)
         {
