@@ -8,7 +8,7 @@ use crate::listen::reset_for;
 use crate::seq::SeqNumber;
 use crate::state::State;
 use crate::time::Instant;
-use crate::wire::{Flags, Header, Segment};
+use crate::wire::{Flags, Header, Segment, Timestamps};
 
 /// Why a segment, or the rest of it, was not taken. Nothing is wrong with the connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, thiserror::Error)]
@@ -54,17 +54,72 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     /// # Errors
     ///
     /// Why it was dropped, where it was; it may have been answered all the same.
-    #[inline]
+    #[inline(always)]
     pub fn handle_segment(
         &mut self,
         config: &Config,
         now: Instant,
         s: &Segment<'_>,
     ) -> Result<(), Dropped> {
+        if self.handle_predicted(config, now, s) {
+            return Ok(());
+        }
         match self.state {
             State::Closed | State::Listen | State::TimeWait => Err(Dropped::NoConnection),
             State::SynSent => self.arrives_in_syn_sent(config, now, s),
             _ => self.arrives(config, now, s),
+        }
+    }
+
+    /// Header prediction: takes the next segment of an established connection if its text, if any, is next in order, and
+    /// its acknowledgment, if it is one, is of what is in flight. Most are. Else it says no, and nothing has happened.
+    ///
+    /// A part of its caller, so that what is read from a packet need not stand in memory.
+    #[inline(always)]
+    pub(crate) fn handle_predicted(
+        &mut self,
+        config: &Config,
+        now: Instant,
+        s: &Segment<'_>,
+    ) -> bool {
+        let predicted = self.is_predicted(s);
+        if predicted {
+            self.arrives_as_predicted(config, now, s);
+        }
+        predicted
+    }
+
+    #[inline(always)]
+    fn is_predicted(&self, s: &Segment<'_>) -> bool {
+        const UNUSUAL: u16 = is::CLOSE_CALLED | is::ORPHAN | is::FIN_RECEIVED | is::FIN_HELD;
+        let h = &s.header;
+        let is_older = |ts: Timestamps| (ts.val.wrapping_sub(self.ts_recent) as i32) < 0;
+        self.state == State::Established
+            && h.flags.0 & !Flags::PSH.0 == Flags::ACK.0
+            && h.seq == self.rcv_nxt
+            && !self.flags.has(UNUSUAL)
+            && h.ack.distance(self.snd_una) as u32 <= self.in_flight()
+            && self.ahead.is_empty()
+            && self.buffers.window() > 0
+            && s.payload.len() as u64 <= self.buffers.window().into()
+            && (!self.flags.has(is::TIMESTAMPS)
+                || h.options.timestamps.is_some_and(|ts| !is_older(ts)))
+    }
+
+    /// What is left of [`Self::arrives`] for a predicted segment, in the same order. Of the steps left out each would have
+    /// found nothing to do: its timestamp, if they are in use, is not old, SEG.SEQ is RCV.NXT in a window that is open, RST,
+    /// SYN and FIN are not set and ACK is, SEG.ACK is neither old nor of what was never sent, no CLOSE has been called, and
+    /// nothing waits for what is missing.
+    #[inline(always)]
+    fn arrives_as_predicted(&mut self, config: &Config, now: Instant, s: &Segment<'_>) {
+        self.hear(config, now);
+        self.take_timestamp(now, &s.header);
+        let new = s.header.ack.distance(self.snd_una);
+        self.take_acceptable_ack(config, now, s, new);
+        if !s.payload.is_empty() {
+            self.take_next(s.payload);
+            self.tell(Indication::Readable);
+            self.acknowledge_text(config, now, false);
         }
     }
 
@@ -180,15 +235,10 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     }
 
     /// 3.10.7.4.
-    #[inline]
+    #[inline(never)]
     fn arrives(&mut self, config: &Config, now: Instant, s: &Segment<'_>) -> Result<(), Dropped> {
         let h = &s.header;
-        self.probes = 0;
-        if self.timers.keep_alive.is_set() {
-            self.timers
-                .keep_alive
-                .start(now, config.keep_alive.map(|k| k.idle));
-        }
+        self.hear(config, now);
         let takes_text = self.check_sequence(config, now, s)?;
         if h.flags.has(Flags::RST) {
             return self.check_reset(config, now, h);
@@ -212,6 +262,17 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
             self.text_and_fin(config, now, s);
         }
         Ok(())
+    }
+
+    /// The peer is there.
+    #[inline]
+    fn hear(&mut self, config: &Config, now: Instant) {
+        self.probes = 0;
+        if self.timers.keep_alive.is_set() {
+            self.timers
+                .keep_alive
+                .start(now, config.keep_alive.map(|k| k.idle));
+        }
     }
 
     /// First: PAWS and the window. Says whether text may be taken: not from a segment at a closed window.
@@ -253,7 +314,7 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     }
 
     /// TS.Recent (RFC 7323 section 4.3, (2)); a RST leaves it alone.
-    #[inline]
+    #[inline(always)]
     fn take_timestamp(&mut self, now: Instant, h: &Header) {
         if !self.flags.has(is::TIMESTAMPS) || h.flags.has(Flags::RST) {
             return;
@@ -317,6 +378,17 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
         if self.state == State::SynReceived {
             return self.acks_our_syn(config, now, s, new);
         }
+        self.take_acceptable_ack(config, now, s, new);
+        if self.flags.has(is::CLOSE_CALLED) && self.fin_is_acknowledged() {
+            self.our_fin_is_acknowledged(config, now);
+        }
+        Ok(())
+    }
+
+    /// `new` sequence numbers from SND.UNA on are acknowledged, if it is more than none.
+    #[inline(always)]
+    fn take_acceptable_ack(&mut self, config: &Config, now: Instant, s: &Segment<'_>, new: i32) {
+        let h = &s.header;
         if new > 0 {
             self.take_ack(config, now, h, new as u32);
         } else if new == 0 {
@@ -329,10 +401,6 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
         if self.snd_wnd == 0 && self.timers.give_up.is_set() {
             self.timers.give_up.start(now, config.give_up);
         }
-        if self.flags.has(is::CLOSE_CALLED) && self.fin_is_acknowledged() {
-            self.our_fin_is_acknowledged(config, now);
-        }
-        Ok(())
     }
 
     /// SYN_RECEIVED: nothing but the SYN has been sent.
@@ -380,7 +448,7 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     }
 
     /// `n` sequence numbers from SND.UNA on are acknowledged.
-    #[inline]
+    #[inline(always)]
     fn take_ack(&mut self, config: &Config, now: Instant, h: &Header, n: u32) {
         self.measure_round_trip(config, now, h);
         let syn = u32::from(self.syn_is_in_flight());
@@ -434,13 +502,19 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     }
 
     /// An acknowledgment of nothing new: the sign of a loss, if nothing else changes (RFC 5681 section 2).
-    #[inline]
+    #[inline(always)]
     fn count_duplicate(&mut self, s: &Segment<'_>) {
-        let waits = self.snd_una != self.snd_nxt && !self.syn_is_in_flight();
-        let same_window = u32::from(s.header.window) << self.snd_shift == self.snd_wnd;
-        if !waits || !s.is_empty() || !same_window || self.flags.has(is::LOST) {
+        if self.snd_una == self.snd_nxt || !s.is_empty() {
             return;
         }
+        let same_window = u32::from(s.header.window) << self.snd_shift == self.snd_wnd;
+        if !self.syn_is_in_flight() && same_window && !self.flags.has(is::LOST) {
+            self.is_duplicate();
+        }
+    }
+
+    #[inline(never)]
+    fn is_duplicate(&mut self) {
         self.duplicates = self.duplicates.saturating_add(1);
         let (in_flight, mss) = (self.in_flight(), self.text_per_segment());
         if self.congestion.duplicate(self.duplicates, in_flight, mss)
@@ -455,13 +529,24 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     }
 
     /// RFC 6298 section 3 and RFC 7323 section 4.
-    #[inline]
+    #[inline(always)]
     fn measure_round_trip(&mut self, config: &Config, now: Instant, h: &Header) {
-        if config.rto.fixed() {
-            return;
+        // Most segments acknowledge nothing that is being timed.
+        if self.flags.has(is::TIMESTAMPS | is::TIMING) && !config.rto.fixed() {
+            self.measure(config, now, h.ack, h.options.timestamps);
         }
+    }
+
+    #[inline(never)]
+    fn measure(
+        &mut self,
+        config: &Config,
+        now: Instant,
+        ack: SeqNumber,
+        timestamps: Option<Timestamps>,
+    ) {
         if self.flags.has(is::TIMESTAMPS)
-            && let Some(ts) = h.options.timestamps
+            && let Some(ts) = timestamps
         {
             let millis = self.ts_now(now).wrapping_sub(ts.ecr) as i32;
             if millis >= 0 && ts.ecr != 0 {
@@ -471,7 +556,7 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
             }
             return;
         }
-        if self.flags.has(is::TIMING) && h.ack >= self.timed {
+        if self.flags.has(is::TIMING) && ack >= self.timed {
             self.flags.put(is::TIMING, false);
             self.rto.measured(&config.rto, now.since(self.timed_at));
         }
@@ -515,9 +600,7 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
         let fin = s.header.flags.has(Flags::FIN);
         if s.header.seq == before && !gap && !fin && s.payload.len() as u32 <= self.buffers.window()
         {
-            self.buffers.place(0, s.payload);
-            self.buffers.advance(s.payload.len() as u32);
-            self.rcv_nxt = end;
+            self.take_next(s.payload);
         } else {
             self.store(s);
             self.take_stored();
@@ -526,10 +609,24 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
         if advanced > 0 {
             self.tell(Indication::Readable);
         }
-        // At once what fills a gap or shows one (RFC 5681 section 4.2), the FIN, and more than a segment's worth.
+        let at_once = advanced == 0 || gap || self.fin_received();
+        self.acknowledge_text(config, now, at_once);
+    }
+
+    /// Text that begins at RCV.NXT, with nothing ahead.
+    #[inline(always)]
+    fn take_next(&mut self, text: &[u8]) {
+        self.buffers.place(0, text);
+        self.buffers.advance(text.len() as u32);
+        self.rcv_nxt += text.len() as u32;
+    }
+
+    /// At once what fills a gap or shows one (RFC 5681 section 4.2), the FIN, and more than a segment's worth.
+    #[inline(always)]
+    fn acknowledge_text(&mut self, config: &Config, now: Instant, at_once: bool) {
         let unacked = self.rcv_nxt.distance(self.last_ack_sent) as u32;
         let much = unacked > self.less_options(config.mss);
-        let now_due = advanced == 0 || gap || self.fin_received() || much;
+        let now_due = at_once || much;
         match config.delayed_ack {
             Some(delay) if !now_due => self.timers.delayed_ack.set_if_clear(now + delay),
             _ => self.owes.put(owes::ACK, true),

@@ -99,13 +99,10 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Ring<S> {
         }
         let from = self.index(at);
         let bytes = self.bytes.as_mut();
-        let first = n.min(bytes.len() - from);
-        let (head, tail) = data.get(..n).unwrap_or_default().split_at(first);
-        if let Some(to) = bytes.get_mut(from..from + first) {
-            to.copy_from_slice(head);
-        }
-        if let Some(to) = bytes.get_mut(..tail.len()) {
-            to.copy_from_slice(tail);
+        let data = data.get(..n).unwrap_or_default();
+        match bytes.get_mut(from..from + n) {
+            Some(to) => to.copy_from_slice(data),
+            None => write_round(bytes, from, data),
         }
         n as u32
     }
@@ -122,13 +119,41 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Ring<S> {
 
     #[inline]
     fn read(&mut self, to: &mut [u8]) -> u32 {
-        let (head, tail) = self.slices(0, self.len.min(to.len() as u32));
-        let n = head.len() + tail.len();
-        if let Some((a, b)) = to.get_mut(..n).map(|to| to.split_at_mut(head.len())) {
-            a.copy_from_slice(head);
-            b.copy_from_slice(tail);
+        let n = (self.len as usize).min(to.len());
+        let Some(to) = to.get_mut(..n) else {
+            return 0;
+        };
+        let (bytes, from) = (self.bytes.as_ref(), self.first as usize);
+        match bytes.get(from..from + n) {
+            Some(text) => to.copy_from_slice(text),
+            None => read_round(bytes, from, to),
         }
         n as u32
+    }
+}
+
+/// Text goes round the end of a ring but seldom.
+#[cold]
+#[inline(never)]
+fn write_round(bytes: &mut [u8], from: usize, data: &[u8]) {
+    let (head, tail) = data.split_at(data.len().min(bytes.len() - from));
+    if let Some(to) = bytes.get_mut(from..from + head.len()) {
+        to.copy_from_slice(head);
+    }
+    if let Some(to) = bytes.get_mut(..tail.len()) {
+        to.copy_from_slice(tail);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn read_round(bytes: &[u8], from: usize, to: &mut [u8]) {
+    let (head, tail) = to.split_at_mut(to.len().min(bytes.len() - from));
+    if let Some(text) = bytes.get(from..from + head.len()) {
+        head.copy_from_slice(text);
+    }
+    if let Some(text) = bytes.get(..tail.len()) {
+        tail.copy_from_slice(text);
     }
 }
 

@@ -380,10 +380,24 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     /// Whether [`Self::poll_transmit`] may have something to send, or a timer to set. Never wrong if it says no.
     #[inline(always)]
     pub fn may_transmit(&self) -> bool {
+        self.owes.0 != 0 || self.has_unsent()
+    }
+
+    /// Whether there is text, or a FIN, that was never sent.
+    #[inline(always)]
+    fn has_unsent(&self) -> bool {
+        // As `unsent`, but that no FIN is in flight is known by then.
+        let syn = u32::from(self.syn_is_in_flight());
+        let text = self.in_flight().saturating_sub(syn);
+        self.state.sends()
+            && !self.flags.has(is::FIN_SENT)
+            && (self.flags.has(is::CLOSE_CALLED) || self.buffers.queued() > text)
+    }
+
+    /// Whether there is something to send besides new text and the FIN.
+    #[inline]
+    pub(crate) fn owes(&self) -> bool {
         self.owes.0 != 0
-            || (self.state.sends()
-                && !self.flags.has(is::FIN_SENT)
-                && (self.flags.has(is::CLOSE_CALLED) || self.unsent() > 0))
     }
 
     /// Its buffers and its congestion control, for another connection.

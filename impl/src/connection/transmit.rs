@@ -27,14 +27,15 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     #[inline]
     pub fn poll_transmit(&mut self, config: &Config, now: Instant) -> Option<Outgoing> {
         const FIRST: u16 = owes::RESET | owes::SYN | owes::FRONT | owes::KEEP_ALIVE;
+        if let Some(header) = self.poll_acknowledgment(config, now) {
+            return Some(Outgoing::bare(header));
+        }
         if self.owes.has(FIRST)
             && let Some(out) = self.poll_repeated(config, now)
         {
             return Some(out);
         }
-        if self.state.sends()
-            && !self.flags.has(is::FIN_SENT)
-            && (self.flags.has(is::CLOSE_CALLED) || self.buffers.queued() > 0)
+        if self.has_unsent()
             && let Some(out) = self.send_new(config, now)
         {
             return Some(out);
@@ -46,6 +47,17 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
             self.send_news_again(config);
         }
         Some(self.bare(config, now, self.snd_nxt, Flags::ACK))
+    }
+
+    /// The header of the next segment to send if all there is to send is an acknowledgment, and then
+    /// [`Self::may_transmit`] says no.
+    ///
+    /// The last step of [`Self::poll_transmit`] where it is plain that those before have nothing: nothing but an
+    /// acknowledgment is owed, nothing is unsent, and no probe of ours may have to carry it.
+    #[inline(always)]
+    pub(crate) fn poll_acknowledgment(&mut self, config: &Config, now: Instant) -> Option<Header> {
+        let plain = self.owes.0 == owes::ACK && !self.flags.has(is::PROBED) && !self.has_unsent();
+        plain.then(|| self.header(config, now, self.snd_nxt, Flags::ACK))
     }
 
     /// Behind a probe that was refused SND.NXT is beyond the peer's closed window, and so is an ACK: if it has news, the

@@ -10,7 +10,7 @@ use crate::listen::{self, Verdict};
 use crate::time::Instant;
 use crate::timewait::Answer;
 use crate::tuple::Tuple;
-use crate::wire::{Packet, Segment};
+use crate::wire::{Checksums, Packet, Segment};
 
 /// Packets whose cache misses overlap.
 const CHUNK: usize = 16;
@@ -32,27 +32,64 @@ impl<P: Provide> Stack<P> {
     pub fn handle_packet(&mut self, now: Instant, packet: &[u8]) -> Result<(), Refused> {
         self.counters.packets_in += 1;
         let taken = match Packet::plain(packet, self.checksums) {
-            Some(packet) => {
-                let h = &packet.segment.header;
-                let tuple = Tuple::of_arrival(&packet.addresses, h.src_port, h.dst_port);
-                if self.stands_at(self.last, &tuple) {
-                    self.arrives_at(self.last, now, &packet.segment)
-                } else {
-                    let hash = self.key.hash(&tuple);
-                    let arrival = Arrival {
-                        packet,
-                        tuple,
-                        hash,
-                    };
-                    self.arrives(now, &arrival)
-                }
-            }
+            Some(read) => self.arrives_plain(now, &read, packet),
             None => self.unusual(now, packet),
         };
         if let Err(why) = &taken {
             self.counters.count(why);
         }
         taken
+    }
+
+    /// What was read of a packet is used here only. What a call needs of it is read once more, or it would have to stand in
+    /// memory for all the others, too.
+    #[inline(always)]
+    fn arrives_plain(
+        &mut self,
+        now: Instant,
+        read: &Packet<'_>,
+        packet: &[u8],
+    ) -> Result<(), Refused> {
+        let h = &read.segment.header;
+        let tuple = Tuple::of_arrival(&read.addresses, h.src_port, h.dst_port);
+        if !self.stands_at(self.last, &tuple) {
+            let hash = self.key.hash(&tuple);
+            self.last = self.find(hash, &tuple).unwrap_or(NONE);
+            if self.last == NONE {
+                return self.arrives_unawaited(now, packet, hash);
+            }
+        }
+        if let Some(slot) = self.slab.get_mut(self.last)
+            && let Some(c) = &mut slot.connection
+            && c.handle_predicted(&self.config, now, &read.segment)
+        {
+            self.touched(self.last, now);
+            return Ok(());
+        }
+        self.arrives_unpredicted(now, packet)
+    }
+
+    /// For the connection at `last`.
+    #[inline(never)]
+    fn arrives_unpredicted(&mut self, now: Instant, packet: &[u8]) -> Result<(), Refused> {
+        match Packet::plain(packet, Checksums::Offloaded) {
+            Some(read) => self.arrives_at(self.last, now, &read.segment), // verified before
+            None => self.unusual(now, packet), // cannot be: it was plain before
+        }
+    }
+
+    /// For no connection.
+    #[inline(never)]
+    fn arrives_unawaited(&mut self, now: Instant, packet: &[u8], hash: u64) -> Result<(), Refused> {
+        let packet = Packet::parse_with(packet, Checksums::Offloaded)?; // verified before
+        let h = &packet.segment.header;
+        let tuple = Tuple::of_arrival(&packet.addresses, h.src_port, h.dst_port);
+        let arrival = Arrival {
+            packet,
+            tuple,
+            hash,
+        };
+        self.arrives_without_connection(now, &arrival)
     }
 
     /// A packet that is not plain, or is broken.
@@ -82,18 +119,40 @@ impl<P: Provide> Stack<P> {
     fn handle_chunk(&mut self, now: Instant, chunk: &[&[u8]]) -> usize {
         let mut arrivals = [const { None }; CHUNK];
         let mut homes = [0; CHUNK];
-        for ((arrival, home), packet) in arrivals.iter_mut().zip(&mut homes).zip(chunk) {
+        let mut found = 0;
+        let mut before: Option<(Tuple, u64)> = None;
+        for (arrival, packet) in arrivals.iter_mut().zip(chunk) {
             self.counters.packets_in += 1;
-            match self.read(packet) {
-                Ok(a) => {
-                    *home = a.hash;
-                    *arrival = Some(a);
+            let packet = match Packet::parse_with(packet, self.checksums) {
+                Ok(packet) => packet,
+                Err(why) => {
+                    self.counters.count(&why.into());
+                    continue;
                 }
-                Err(why) => self.counters.count(&why),
-            }
+            };
+            let h = &packet.segment.header;
+            let tuple = Tuple::of_arrival(&packet.addresses, h.src_port, h.dst_port);
+            // Packets of one connection often follow each other.
+            let hash = match before {
+                Some((same, hash)) if same == tuple => hash,
+                _ => {
+                    let hash = self.key.hash(&tuple);
+                    if let Some(home) = homes.get_mut(found) {
+                        *home = hash;
+                        found += 1;
+                    }
+                    before = Some((tuple, hash));
+                    hash
+                }
+            };
+            *arrival = Some(Arrival {
+                packet,
+                tuple,
+                hash,
+            });
         }
         // Short loops: what they ask of memory is asked for at once.
-        let homes = homes.get(..chunk.len()).unwrap_or(&homes);
+        let homes = homes.get(..found).unwrap_or(&homes);
         for hash in homes {
             black_box(self.index.touch(*hash));
         }
@@ -124,12 +183,6 @@ impl<P: Provide> Stack<P> {
         Some(due ^ u64::from(far ^ slot.generation ^ slot.local))
     }
 
-    #[inline]
-    fn read<'a>(&self, packet: &'a [u8]) -> Result<Arrival<'a>, Refused> {
-        let packet = Packet::parse_with(packet, self.checksums)?;
-        Ok(self.located(packet))
-    }
-
     #[inline(always)]
     fn located<'a>(&self, packet: Packet<'a>) -> Arrival<'a> {
         let h = &packet.segment.header;
@@ -148,15 +201,15 @@ impl<P: Provide> Stack<P> {
         self.index.find(hash, is_it)
     }
 
-    #[inline(always)]
+    #[inline]
     fn arrives(&mut self, now: Instant, a: &Arrival<'_>) -> Result<(), Refused> {
-        match self.find(a.hash, &a.tuple) {
-            Some(at) => {
-                self.last = at;
-                self.arrives_at(at, now, &a.packet.segment)
+        if !self.stands_at(self.last, &a.tuple) {
+            self.last = self.find(a.hash, &a.tuple).unwrap_or(NONE);
+            if self.last == NONE {
+                return self.arrives_without_connection(now, a);
             }
-            None => self.arrives_without_connection(now, a),
         }
+        self.arrives_at(self.last, now, &a.packet.segment)
     }
 
     /// Whether the connection of a tuple stands there, as the index would say.

@@ -33,13 +33,19 @@ impl<P: Provide> Stack<P> {
         handle: Handle,
         to: &mut [u8],
     ) -> Result<Received, UserError> {
-        let received = self.call(now, handle, |c, config| c.receive(config, to))?;
-        if let Some(slot) = self.slab.get(handle.slot)
-            && slot.owner == Owner::Detached
-        {
-            self.announce_window(handle.slot);
+        let at = self.slab.find(handle).ok_or(UserError::Stale)?;
+        let slot = self.slab.get_mut(at).ok_or(UserError::Stale)?;
+        let c = slot.connection.as_mut().ok_or(UserError::Stale)?;
+        let received = c.receive(&self.config, to);
+        let detached = slot.owner == Owner::Detached;
+        // Nothing follows from a RECEIVE but, sometimes, that the peer must hear of the window.
+        if c.owes() {
+            self.touched(at, now);
         }
-        Ok(received)
+        if detached && received.is_ok() {
+            self.announce_window(at);
+        }
+        Ok(received?)
     }
 
     /// SHUTDOWN: nothing more to send; reading goes on ([`Connection::shutdown`]). RFC 9293's CLOSE.

@@ -1,9 +1,10 @@
 //! From the first segment to the free slot: what follows from a change of state.
 
-use super::slab::{NONE, Owner, queued};
+use super::ring::Ring;
+use super::slab::{NONE, Owner, Slot, queued};
 use super::sockets::Change;
 use super::{Handle, Provide, Reply, Stack};
-use crate::connection::Connection;
+use crate::connection::{Buffers, Congestion, Connection};
 use crate::state::State;
 use crate::time::Instant;
 use crate::timewait::TimeWait;
@@ -50,43 +51,36 @@ impl<P: Provide> Stack<P> {
     /// A connection was touched: whatever follows from it is noted. Cheap if nothing does.
     #[inline(always)]
     pub(super) fn touched(&mut self, at: u32, now: Instant) {
-        if let Some(slot) = self.slab.get_mut(at)
-            && let Some(c) = &slot.connection
-            && c.may_transmit()
+        let Some(slot) = self.slab.get_mut(at) else {
+            return;
+        };
+        let Some(c) = &slot.connection else { return };
+        if c.may_transmit()
             && slot.queued & queued::DIRTY == 0
             && !matches!(c.state(), State::Closed | State::TimeWait | State::Listen)
         {
             slot.queued |= queued::DIRTY;
             self.dirty.push_back(at);
         }
-        self.settle(at, now);
+        let next = noted(slot, at, &mut self.events);
+        self.follow(next, at, now);
     }
 
     /// The same for a connection that has sent what it could.
     #[inline(always)]
     pub(super) fn settle(&mut self, at: u32, now: Instant) {
-        let Some(slot) = self.slab.get_mut(at) else {
-            return;
-        };
-        let Some(c) = &slot.connection else { return };
-        if c.state() != slot.state {
-            return self.changed(at, now);
+        if let Some(slot) = self.slab.get_mut(at) {
+            let next = noted(slot, at, &mut self.events);
+            self.follow(next, at, now);
         }
-        if c.has_event()
-            && slot.queued & queued::EVENT == 0
-            && matches!(slot.owner, Owner::User | Owner::Detached)
-        {
-            slot.queued |= queued::EVENT;
-            self.events.push_back(at);
-        }
-        // What is dirty looks at its timers when it has sent.
-        if slot.queued & queued::DIRTY == 0
-            && slot.owner != Owner::Detached
-            && let Some(due) = c.poll_timeout()
-            && due < slot.scheduled
-        {
-            slot.scheduled = due;
-            self.schedule(at, due);
+    }
+
+    #[inline(always)]
+    pub(super) fn follow(&mut self, next: Next, at: u32, now: Instant) {
+        match next {
+            Next::Nothing => {}
+            Next::Changed => self.changed(at, now),
+            Next::Schedule(due) => self.schedule(at, due),
         }
     }
 
@@ -206,4 +200,44 @@ impl<P: Provide> Stack<P> {
             self.replies.push_back(Reply { tuple, header });
         }
     }
+}
+
+/// What is left to do when a connection was touched.
+pub(super) enum Next {
+    Nothing,
+    Changed,
+    Schedule(Instant),
+}
+
+/// Notes what follows from a touched connection for its slot and for its user. A function of the slot, so that it is looked
+/// for but once.
+#[inline(always)]
+pub(super) fn noted<B: Buffers, C: Congestion>(
+    slot: &mut Slot<B, C>,
+    at: u32,
+    events: &mut Ring,
+) -> Next {
+    let Some(c) = &slot.connection else {
+        return Next::Nothing;
+    };
+    if c.state() != slot.state {
+        return Next::Changed;
+    }
+    if c.has_event()
+        && slot.queued & queued::EVENT == 0
+        && matches!(slot.owner, Owner::User | Owner::Detached)
+    {
+        slot.queued |= queued::EVENT;
+        events.push_back(at);
+    }
+    // What is dirty looks at its timers when it has sent.
+    if slot.queued & queued::DIRTY == 0
+        && slot.owner != Owner::Detached
+        && let Some(due) = c.poll_timeout()
+        && due < slot.scheduled
+    {
+        slot.scheduled = due;
+        return Next::Schedule(due);
+    }
+    Next::Nothing
 }

@@ -69,6 +69,7 @@ mod lifecycle;
 mod limits;
 mod open;
 mod provide;
+mod ring;
 mod slab;
 mod sockets;
 #[cfg(test)]
@@ -98,6 +99,7 @@ use crate::tuple::{HashKey, Tuple};
 use crate::wheel::Wheel;
 use crate::wire::{Checksums, Header};
 use open::Listener;
+use ring::Ring;
 use slab::{List, NONE, Owner, Slab, Slot, queued};
 use sockets::{Ephemeral, Sockets};
 
@@ -139,11 +141,11 @@ pub struct Stack<P: Provide> {
     /// Of all listeners, in SYN_RECEIVED.
     embryos: u32,
     orphans: List,
-    dirty: VecDeque<u32>,
+    dirty: Ring,
     /// Segments that the first of the dirty has sent in its turn.
     turn: u8,
     /// Slots whose users are to be told something, and listeners.
-    events: VecDeque<u32>,
+    events: Ring,
     incoming: VecDeque<u32>,
     replies: VecDeque<Reply>,
     /// Connections in the index by state, as last seen.
@@ -204,9 +206,9 @@ impl<P: Provide> Stack<P> {
             listeners: Vec::new(),
             embryos: 0,
             orphans: List::EMPTY,
-            dirty: ring(room).ok_or_else(none)?,
+            dirty: Ring::new(room).ok_or_else(none)?,
             turn: 0,
-            events: ring(room).ok_or_else(none)?,
+            events: Ring::new(room).ok_or_else(none)?,
             incoming: VecDeque::new(),
             replies,
             by_state: [0; State::ALL.len()],
@@ -286,7 +288,7 @@ impl<P: Provide> Stack<P> {
                 return Some(Event::Incoming(id));
             }
         }
-        while let Some(at) = self.events.front().copied() {
+        while let Some(at) = self.events.front() {
             if let Some(slot) = self.slab.get_mut(at) {
                 let users = matches!(slot.owner, Owner::User | Owner::Detached);
                 let handle = Handle {
@@ -296,6 +298,10 @@ impl<P: Provide> Stack<P> {
                 if let Some(c) = slot.connection.as_mut().filter(|_| users)
                     && let Some(indication) = c.poll_event()
                 {
+                    if !c.has_event() {
+                        slot.queued &= !queued::EVENT;
+                        self.events.pop_front();
+                    }
                     return Some(Event::Connection(handle, indication));
                 }
                 slot.queued &= !queued::EVENT;
@@ -322,13 +328,6 @@ impl<P: Provide> Stack<P> {
     pub fn provider(&self) -> &P {
         &self.provider
     }
-}
-
-/// A ring of slots, each of which stands in it at most once: it never grows.
-fn ring(room: usize) -> Option<VecDeque<u32>> {
-    let mut ring = VecDeque::new();
-    ring.try_reserve_exact(room).ok()?;
-    Some(ring)
 }
 
 /// 255.255.255.255.

@@ -35,7 +35,7 @@ fn audit(s: &Stack<Heap>) {
     };
     for (at, slot) in s.slab.iter().enumerate() {
         let at = at as u32;
-        let times = |ring: &VecDeque<u32>| ring.iter().filter(|x| **x == at).count();
+        let times = |ring: &ring::Ring| ring.iter().filter(|x| *x == at).count();
         let flags = [queued::DIRTY, queued::EVENT].map(|f| usize::from(slot.queued & f != 0));
         assert_eq!([times(&s.dirty), times(&s.events)], flags);
         assert_eq!(slot.connection.is_none(), slot.owner == Owner::Nobody);

@@ -1,5 +1,6 @@
 //! What goes out: first what has no connection, then connections in turn.
 
+use super::lifecycle::noted;
 use super::slab::queued;
 use super::{Provide, Reply, Stack};
 use crate::time::Instant;
@@ -38,7 +39,7 @@ impl<P: Provide> Stack<P> {
         if !self.replies.is_empty() {
             return self.transmit_reply(buf);
         }
-        while let Some(at) = self.dirty.front().copied() {
+        while let Some(at) = self.dirty.front() {
             if let Some(sent) = self.transmit_from(at, now, buf)? {
                 self.counters.packets_out += 1;
                 return Ok(Some(sent));
@@ -74,7 +75,7 @@ impl<P: Provide> Stack<P> {
             && let Some(c) = &mut slot.connection
             && c.may_transmit()
         {
-            let tuple = slot.tuple;
+            let tuple = &slot.tuple;
             // A connection that was asked must be heard: the room comes first.
             let ip = match tuple {
                 Tuple::V4(_) => 20,
@@ -85,10 +86,13 @@ impl<P: Provide> Stack<P> {
                 let got = buf.len();
                 return Err(NoRoom { needed, got });
             }
-            if let Some(mut out) = c.poll_transmit(&self.config, now) {
+            if let Some(mut header) = c.poll_acknowledgment(&self.config, now) {
+                let len = write(&mut header, tuple, (&[], &[]), buf, self.checksums)?;
+                sent = Some(Transmit { len, tuple: *tuple });
+            } else if let Some(mut out) = c.poll_transmit(&self.config, now) {
                 let text = c.text(&out);
-                let len = write(&mut out.header, &tuple, text, buf, self.checksums)?;
-                sent = Some(Transmit { len, tuple });
+                let len = write(&mut out.header, tuple, text, buf, self.checksums)?;
+                sent = Some(Transmit { len, tuple: *tuple });
                 more = c.may_transmit();
             }
         }
@@ -98,18 +102,19 @@ impl<P: Provide> Stack<P> {
             self.turn = 0;
             if let Some(slot) = self.slab.get_mut(at) {
                 slot.queued &= !queued::DIRTY;
+                let next = noted(slot, at, &mut self.events);
+                self.follow(next, at, now);
             }
-            self.settle(at, now);
         } else if self.turn >= TURN {
             self.turn = 0;
-            self.dirty.rotate_left(1);
+            self.dirty.rotate();
         }
         Ok(sent)
     }
 }
 
 /// The packet around a segment of this connection.
-#[inline]
+#[inline(always)]
 fn write(
     header: &mut Header,
     tuple: &Tuple,

@@ -144,7 +144,7 @@ pub fn emit_packet(
 ) -> Result<usize, NoRoom> {
     match emit_plain(header, addresses, payload, out, checksums) {
         Some(len) => Ok(len),
-        None => emit_any(header, addresses, payload, out, checksums),
+        None => emit_any(*header, *addresses, payload.0, payload.1, out, checksums),
     }
 }
 
@@ -205,15 +205,18 @@ fn ip_words(len: usize, src: Ipv4Addr, dst: Ipv4Addr) -> [u32; 5] {
     ]
 }
 
+/// Takes values, so that those of a plain packet need not stand in memory for it.
 #[cold]
 #[inline(never)]
 fn emit_any(
-    header: &Header,
-    addresses: &Addresses,
-    payload: (&[u8], &[u8]),
+    header: Header,
+    addresses: Addresses,
+    first: &[u8],
+    second: &[u8],
     out: &mut [u8],
     checksums: Checksums,
 ) -> Result<usize, NoRoom> {
+    let payload = (first, second);
     let segment = header.emitted_len(payload);
     let (ip, most) = match addresses {
         Addresses::V4 { .. } => (V4_HEADER, LONGEST),
@@ -225,11 +228,11 @@ fn emit_any(
     let out = out.get_mut(..got).unwrap_or_default();
     let (ip, out) = out.split_at_mut_checked(ip).ok_or(no_room)?;
     header
-        .emit_with(addresses, payload, out, checksums)
+        .emit_with(&addresses, payload, out, checksums)
         .map_err(|_| no_room)?;
     match addresses {
         Addresses::V4 { src, dst } => {
-            let mut words = ip_words(needed, *src, *dst);
+            let mut words = ip_words(needed, src, dst);
             if checksums == Checksums::Verify {
                 words[2] |= u32::from(Checksum::default().over_words(&words).finish());
             }

@@ -119,9 +119,12 @@ impl<'a> Packet<'a> {
         if checksums == Checksums::Verify && Checksum::default().over_chunk(h).finish() != 0 {
             return None;
         }
+        let [.., src, dst] = h.as_chunks::<4>().0 else {
+            return None;
+        };
         let addresses = Addresses::V4 {
-            src: Ipv4Addr::new(h[12], h[13], h[14], h[15]),
-            dst: Ipv4Addr::new(h[16], h[17], h[18], h[19]),
+            src: Ipv4Addr::from_octets(*src),
+            dst: Ipv4Addr::from_octets(*dst),
         };
         let segment = Segment::plain(&addresses, body, checksums)?;
         Some(Packet { addresses, segment })
