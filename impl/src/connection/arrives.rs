@@ -61,7 +61,8 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
         now: Instant,
         s: &Segment<'_>,
     ) -> Result<(), Dropped> {
-        if self.handle_predicted(config, now, s) {
+        if self.is_predicted(s) {
+            self.arrives_as_predicted(config, now, s);
             return Ok(());
         }
         match self.state {
@@ -71,24 +72,8 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
         }
     }
 
-    /// Header prediction: takes the next segment of an established connection if its text, if any, is next in order, and
-    /// its acknowledgment, if it is one, is of what is in flight. Most are. Else it says no, and nothing has happened.
-    ///
-    /// A part of its caller, so that what is read from a packet need not stand in memory.
-    #[inline(always)]
-    pub(crate) fn handle_predicted(
-        &mut self,
-        config: &Config,
-        now: Instant,
-        s: &Segment<'_>,
-    ) -> bool {
-        let predicted = self.is_predicted(s);
-        if predicted {
-            self.arrives_as_predicted(config, now, s);
-        }
-        predicted
-    }
-
+    /// Header prediction: whether it is the next segment of an established connection, its text, if any, next in order and
+    /// its acknowledgment of what is in flight, or of nothing new. Most are.
     #[inline(always)]
     fn is_predicted(&self, s: &Segment<'_>) -> bool {
         const UNUSUAL: u16 = is::CLOSE_CALLED | is::ORPHAN | is::FIN_RECEIVED | is::FIN_HELD;

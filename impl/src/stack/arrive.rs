@@ -10,7 +10,7 @@ use crate::listen::{self, Verdict};
 use crate::time::Instant;
 use crate::timewait::Answer;
 use crate::tuple::Tuple;
-use crate::wire::{Checksums, Packet, Segment};
+use crate::wire::{Packet, Segment};
 
 /// Packets whose cache misses overlap.
 const CHUNK: usize = 16;
@@ -32,7 +32,7 @@ impl<P: Provide> Stack<P> {
     pub fn handle_packet(&mut self, now: Instant, packet: &[u8]) -> Result<(), Refused> {
         self.counters.packets_in += 1;
         let taken = match Packet::plain(packet, self.checksums) {
-            Some(read) => self.arrives_plain(now, &read, packet),
+            Some(read) => self.arrives_plain(now, &read),
             None => self.unusual(now, packet),
         };
         if let Err(why) = &taken {
@@ -41,55 +41,24 @@ impl<P: Provide> Stack<P> {
         taken
     }
 
-    /// What was read of a packet is used here only. What a call needs of it is read once more, or it would have to stand in
-    /// memory for all the others, too.
     #[inline(always)]
-    fn arrives_plain(
-        &mut self,
-        now: Instant,
-        read: &Packet<'_>,
-        packet: &[u8],
-    ) -> Result<(), Refused> {
-        let h = &read.segment.header;
-        let tuple = Tuple::of_arrival(&read.addresses, h.src_port, h.dst_port);
+    fn arrives_plain(&mut self, now: Instant, packet: &Packet<'_>) -> Result<(), Refused> {
+        let h = &packet.segment.header;
+        let tuple = Tuple::of_arrival(&packet.addresses, h.src_port, h.dst_port);
         if !self.stands_at(self.last, &tuple) {
             let hash = self.key.hash(&tuple);
             self.last = self.find(hash, &tuple).unwrap_or(NONE);
             if self.last == NONE {
-                return self.arrives_unawaited(now, packet, hash);
+                let packet = *packet;
+                let arrival = Arrival {
+                    packet,
+                    tuple,
+                    hash,
+                };
+                return self.arrives_without_connection(now, &arrival);
             }
         }
-        if let Some(slot) = self.slab.get_mut(self.last)
-            && let Some(c) = &mut slot.connection
-            && c.handle_predicted(&self.config, now, &read.segment)
-        {
-            self.touched(self.last, now);
-            return Ok(());
-        }
-        self.arrives_unpredicted(now, packet)
-    }
-
-    /// For the connection at `last`.
-    #[inline(never)]
-    fn arrives_unpredicted(&mut self, now: Instant, packet: &[u8]) -> Result<(), Refused> {
-        match Packet::plain(packet, Checksums::Offloaded) {
-            Some(read) => self.arrives_at(self.last, now, &read.segment), // verified before
-            None => self.unusual(now, packet), // cannot be: it was plain before
-        }
-    }
-
-    /// For no connection.
-    #[inline(never)]
-    fn arrives_unawaited(&mut self, now: Instant, packet: &[u8], hash: u64) -> Result<(), Refused> {
-        let packet = Packet::parse_with(packet, Checksums::Offloaded)?; // verified before
-        let h = &packet.segment.header;
-        let tuple = Tuple::of_arrival(&packet.addresses, h.src_port, h.dst_port);
-        let arrival = Arrival {
-            packet,
-            tuple,
-            hash,
-        };
-        self.arrives_without_connection(now, &arrival)
+        self.arrives_at(self.last, now, &packet.segment)
     }
 
     /// A packet that is not plain, or is broken.
