@@ -47,6 +47,24 @@ fn a_record_takes_64_or_88_bytes_with_its_index() {
             assert!(t.bytes() <= most * limit as usize, "{limits:?}");
         }
     }
+    // The sum is of both families, and counts what there is: at least a record, its key and its time.
+    let bytes = |v4, v6| {
+        let t = Table::new(Limits { v4, v6 }, LASTS, [7; 16]).unwrap();
+        t.bytes()
+    };
+    let (v4, v6) = (bytes(1_000, 0), bytes(0, 1_000));
+    assert!(v4 >= 1_000 * (24 + 12 + 8) && v6 >= 1_000 * (24 + 36 + 8), "{v4} {v6}");
+    assert_eq!(bytes(1_000, 1_000), v4 + v6);
+}
+
+#[test]
+#[cfg(debug_assertions)]
+#[should_panic(expected = "not the hash")]
+fn a_wrong_hash_is_a_mistake_that_is_seen() {
+    let t = table(2);
+    let hash = t.hash_key().hash(&tuple(2));
+    assert_eq!(t.get_hashed(hash, &tuple(2)), None);
+    t.get_hashed(hash ^ 1, &tuple(2));
 }
 
 /// Full, and emptied and filled again many times over: what was taken at the beginning is enough.
@@ -72,7 +90,9 @@ fn its_memory_does_not_grow() {
 fn it_lasts_its_time_and_not_longer() {
     for n in [2, 3] {
         let mut t = table(2);
+        assert!(t.is_empty());
         t.enter(tuple(n), record(1), Instant(5)).unwrap();
+        assert!(!t.is_empty());
         let ends = Instant(5) + LASTS;
         assert_eq!(t.next_expiry(), Some(ends));
         assert_eq!(t.expire(Instant(ends.0 - 1)), None);
