@@ -42,7 +42,7 @@ for body in fuzz/fuzz_targets/*.rs; do
         exit 1
     fi
     # By name: the package has other binaries. Optimised, and with the engine's assertions.
-    cargo fuzz build -O --debug-assertions "$name"
+    cargo fuzz build -O --debug-assertions --no-default-features "$name" # without the model's worlds
     cp "$built/$name" "$OUT/"
     zip_folder "$corpus" "$OUT/${name}_seed_corpus.zip"
     # It starts, and passes its seeds.

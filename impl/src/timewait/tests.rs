@@ -53,7 +53,10 @@ fn a_record_takes_64_or_88_bytes_with_its_index() {
         t.bytes()
     };
     let (v4, v6) = (bytes(1_000, 0), bytes(0, 1_000));
-    assert!(v4 >= 1_000 * (24 + 12 + 8) && v6 >= 1_000 * (24 + 36 + 8), "{v4} {v6}");
+    assert!(
+        v4 >= 1_000 * (24 + 12 + 8) && v6 >= 1_000 * (24 + 36 + 8),
+        "{v4} {v6}"
+    );
     assert_eq!(bytes(1_000, 1_000), v4 + v6);
 }
 

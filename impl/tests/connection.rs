@@ -1,11 +1,14 @@
 //! What the model leaves out of a connection, and the conformance tests therefore cannot see: congestion control at work,
-//! round trips, scaled windows, the throttle of challenge ACKs, delayed acknowledgments.
+//! round trips, scaled windows, the throttle of challenge ACKs, delayed acknowledgments, windows that open by silly steps, a
+//! send queue that was full, and calls on a connection that is over.
 //!
 //! One end talks to a peer that is written out, segment by segment.
 
 use core::time::Duration;
 
-use farewell::connection::{Begin, Owned, Received, Reno, Timer};
+use farewell::connection::{
+    Begin, CallError, Connection, Indication, Owned, Received, Reno, Timer,
+};
 use farewell::seq::SeqNumber;
 use farewell::wire::{Flags, Header, Options, Segment, Timestamps};
 use farewell::{Config, Endpoint, Instant, State};
@@ -75,7 +78,11 @@ impl Host {
 
     /// ESTABLISHED, the handshake having taken a round trip.
     fn established(config: Config, options: Options) -> Host {
-        let mut host = Host::opening(config, 100_000);
+        Host::with_room(config, options, 100_000)
+    }
+
+    fn with_room(config: Config, options: Options, receive: usize) -> Host {
+        let mut host = Host::opening(config, receive);
         host.now = host.now + ROUND_TRIP;
         let shake = Header {
             seq: IRS,
@@ -415,5 +422,117 @@ fn acknowledgments_wait_for_a_second_segment_or_their_time() {
     assert_eq!(
         h.tcp.receive(&h.config, &mut into),
         Ok(Received::Data(2_016))
+    );
+}
+
+/// RFC 9293 section 3.8.6.2.2: the window opens when it has half the buffer more to offer, or two segments.
+#[test]
+fn a_window_does_not_open_by_silly_steps() {
+    for (receive, quiet, opens) in [(100_000, 1_998, 2_000), (3_000, 1_498, 1_500)] {
+        let mut h = Host::with_room(config(), syn_of_the_peer(), receive);
+        for _ in 0..3 {
+            assert_eq!(h.text(&[0; 1_000]).len(), 1);
+        }
+        let offered = h.last.window;
+        let mut into = [0; 4_096];
+        let read = |h: &mut Host, into: &mut [u8]| {
+            let n = into.len();
+            assert_eq!(h.tcp.receive(&h.config, into), Ok(Received::Data(n)));
+            h.sends().len()
+        };
+        assert_eq!(read(&mut h, &mut into[..quiet]), 0, "{receive}");
+        assert_eq!(read(&mut h, &mut into[..opens - quiet]), 1, "{receive}");
+        assert!(h.last.window > offered);
+    }
+}
+
+#[test]
+fn a_queue_that_was_full_is_told_of_when_there_is_room() {
+    let told = |h: &mut Host| {
+        let mut all = Vec::new();
+        while let Some(i) = h.tcp.poll_event() {
+            all.push(i);
+        }
+        all
+    };
+    for (len, taken) in [(200_000, false), (200_001, true)] {
+        let mut h = host();
+        told(&mut h);
+        let wrote = h.tcp.send(&h.config, h.now, &vec![0; len]);
+        assert_eq!(wrote, Ok(200_000));
+        h.sends();
+        assert_eq!(h.tcp.send(&h.config, h.now, &[]), Ok(0));
+        h.acked(0);
+        assert_eq!(told(&mut h), [], "nothing has been freed");
+        h.acked(1_000);
+        let expected: &[_] = if taken { &[Indication::Writable] } else { &[] };
+        assert_eq!(told(&mut h), expected);
+        h.acked(2_000);
+        assert_eq!(told(&mut h), [], "said once");
+    }
+}
+
+/// [`Endpoint`] and the stack keep such calls away; a connection by itself answers them.
+#[test]
+fn calls_on_a_connection_that_is_over() {
+    let c = config();
+    let now = Instant(0);
+    let begin = Begin {
+        iss: ISS,
+        ts_offset: 0,
+        timestamps: false,
+    };
+    let over = |then: &[(Flags, u32)]| {
+        let mut tcp = Connection::connect(&c, now, &begin, Owned::new(100, 100), Reno::default());
+        for (flags, seq) in then {
+            let header = Header {
+                seq: IRS + *seq,
+                ack: tcp.snd_nxt(),
+                flags: *flags,
+                window: 100,
+                ..Header::default()
+            };
+            let _ = tcp.handle_segment(
+                &c,
+                now,
+                &Segment {
+                    header,
+                    payload: &[],
+                },
+            );
+            if *flags == Flags::ACK {
+                tcp.shutdown(&c, now).unwrap();
+            }
+            while tcp.poll_transmit(&c, now).is_some() {}
+        }
+        tcp
+    };
+    let syn_ack = (Flags::SYN.with(Flags::ACK), 0);
+    let fin = (Flags::FIN.with(Flags::ACK), 1);
+    let mut reset = over(&[syn_ack, (Flags::RST, 1)]);
+    assert_eq!(reset.state(), State::Closed);
+    assert_eq!(reset.send(&c, now, b"x"), Err(CallError::DoesNotExist));
+    assert_eq!(reset.receive(&c, &mut [0]), Err(CallError::DoesNotExist));
+    assert_eq!(reset.shutdown(&c, now), Err(CallError::DoesNotExist));
+    assert_eq!(reset.close(&c, now), Err(CallError::DoesNotExist));
+    assert_eq!(reset.abort(&c), Err(CallError::DoesNotExist));
+    let segment = Segment {
+        header: Header::default(),
+        payload: &[],
+    };
+    assert!(reset.handle_segment(&c, now, &segment).is_err());
+
+    let mut waits = over(&[syn_ack, (Flags::ACK, 1), fin]);
+    assert_eq!(waits.state(), State::TimeWait);
+    assert_eq!(waits.send(&c, now, b"x"), Err(CallError::Closing));
+    assert_eq!(waits.receive(&c, &mut [0]), Ok(Received::End));
+    assert_eq!(waits.shutdown(&c, now), Err(CallError::Closing));
+    assert!(waits.handle_segment(&c, now, &segment).is_err());
+    assert_eq!(waits.abort(&c), Ok(()));
+    assert_eq!(waits.state(), State::Closed);
+    assert_eq!(
+        waits.poll_transmit(&c, now),
+        None,
+        "no RST: the peer is through"
     );
 }
