@@ -2,21 +2,35 @@
 
 use crate::seq::SeqNumber;
 use crate::time::Instant;
-use crate::tuple::{HashKey, Tuple};
+use crate::tuple::Tuple;
+use siphasher::sip::SipHasher24;
 
 /// Chooses numbers that no one off the path can guess.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct IsnSource {
-    isn: HashKey,
-    timestamps: HashKey,
+    isn: SipHasher24,
+    timestamps: SipHasher24,
+}
+
+impl core::fmt::Debug for IsnSource {
+    /// Without the secrets.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("IsnSource")
+    }
+}
+
+/// A pseudorandom function of the pair of sockets, as RFC 6528 asks for: SipHash-2-4, for what it gives is seen by everyone.
+fn f(secret: &SipHasher24, tuple: &Tuple) -> u32 {
+    let (bytes, len) = tuple.bytes();
+    secret.hash(bytes.get(..len).unwrap_or(&bytes)) as u32
 }
 
 impl IsnSource {
     /// From two secrets, random and not used for anything else.
     pub fn new(isn: [u8; 16], timestamps: [u8; 16]) -> Self {
         IsnSource {
-            isn: HashKey::new(isn),
-            timestamps: HashKey::new(timestamps),
+            isn: SipHasher24::new_with_key(&isn),
+            timestamps: SipHasher24::new_with_key(&timestamps),
         }
     }
 
@@ -24,12 +38,12 @@ impl IsnSource {
     /// microseconds, so that the numbers of one pair of sockets grow (RFC 9293 MUST-8).
     pub fn isn(&self, tuple: &Tuple, now: Instant) -> SeqNumber {
         let clock = (now.0 / 4) as u32;
-        SeqNumber(clock.wrapping_add(self.isn.hash(tuple) as u32))
+        SeqNumber(clock.wrapping_add(f(&self.isn, tuple)))
     }
 
     /// What is added to the clock in TSval: the same for all connections of a pair of sockets, so that its timestamps grow.
     pub fn ts_offset(&self, tuple: &Tuple) -> u32 {
-        self.timestamps.hash(tuple) as u32
+        f(&self.timestamps, tuple)
     }
 }
 

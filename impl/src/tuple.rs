@@ -135,6 +135,31 @@ impl Tuple {
     }
 }
 
+impl Tuple {
+    /// It as a string of bytes, of which so many count. The first tells the families apart.
+    pub(crate) fn bytes(&self) -> ([u8; 37], usize) {
+        let mut bytes = [0; 37];
+        match self {
+            Tuple::V4(t) => {
+                bytes[0] = 4;
+                bytes[1..5].copy_from_slice(&t.local.octets());
+                bytes[5..9].copy_from_slice(&t.remote.octets());
+                bytes[9..11].copy_from_slice(&t.local_port.to_be_bytes());
+                bytes[11..13].copy_from_slice(&t.remote_port.to_be_bytes());
+                (bytes, 13)
+            }
+            Tuple::V6(t) => {
+                bytes[0] = 6;
+                bytes[1..17].copy_from_slice(&t.local.octets());
+                bytes[17..33].copy_from_slice(&t.remote.octets());
+                bytes[33..35].copy_from_slice(&t.local_port.to_be_bytes());
+                bytes[35..].copy_from_slice(&t.remote_port.to_be_bytes());
+                (bytes, 37)
+            }
+        }
+    }
+}
+
 impl fmt::Display for Tuple {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} <- {}", self.local(), self.remote())
@@ -205,12 +230,7 @@ impl HashKey {
     #[inline(never)]
     fn hash_v6(&self, t: &V6) -> u64 {
         // One short string: the hasher is much slower when fed field by field.
-        let mut bytes = [0; 37];
-        bytes[0] = 6;
-        bytes[1..17].copy_from_slice(&t.local.octets());
-        bytes[17..33].copy_from_slice(&t.remote.octets());
-        bytes[33..35].copy_from_slice(&t.local_port.to_be_bytes());
-        bytes[35..].copy_from_slice(&t.remote_port.to_be_bytes());
+        let (bytes, _) = Tuple::V6(*t).bytes();
         self.hash_bytes(&bytes)
     }
 

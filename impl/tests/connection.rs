@@ -160,10 +160,12 @@ impl Host {
         self.sends()
     }
 
-    /// How long from now the retransmission timer runs.
+    /// How long from now the retransmission timer runs, or the persist timer.
     fn timeout(&self) -> Duration {
         let mut timers = self.tcp.connection().unwrap().timers();
-        let (_, at) = timers.find(|t| t.0 == Timer::Retransmit).unwrap();
+        let (_, at) = timers
+            .find(|t| matches!(t.0, Timer::Retransmit | Timer::Persist))
+            .unwrap();
         at.since(self.now)
     }
 
@@ -211,6 +213,11 @@ fn the_third_duplicate_sends_the_front_again_and_later_ones_let_more_go() {
     let again = h.acked(3_000);
     assert_eq!(again[0], segments(3, 1)[0]);
     assert_eq!(h.cwnd(), 9_000);
+    // Duplicates go on within the recovery: each lets a segment more go, and none halves again.
+    for n in 1..=4 {
+        h.acked(3_000);
+        assert_eq!(h.cwnd(), 9_000 + n * 1_000);
+    }
     // Everything up to where recovery began: over, with half the window.
     h.acked(10_000);
     assert_eq!(h.cwnd(), 5_000);
@@ -535,4 +542,159 @@ fn calls_on_a_connection_that_is_over() {
         None,
         "no RST: the peer is through"
     );
+}
+
+/// After 2^32 bytes SND.UNA is ISS again, and no SYN is in flight for all that.
+#[test]
+fn a_stream_longer_than_the_sequence_space() {
+    let c = config();
+    for closes in [false, true] {
+        let mut h = host();
+        let mut saved = h.tcp.into_parts().1.unwrap().save(h.now);
+        saved.iss = saved.snd_una;
+        let mut tcp = Connection::restore(saved, h.now);
+        let first = tcp.snd_una();
+        let mut sent = Vec::new();
+        let mut sends = |tcp: &mut Connection<Owned, Reno>, now| {
+            sent.clear();
+            while let Some(out) = tcp.poll_transmit(&c, now) {
+                let flags = out.header.flags;
+                sent.push((
+                    out.header.seq.distance(first),
+                    out.len,
+                    flags.has(Flags::SYN),
+                    flags.has(Flags::FIN),
+                ));
+            }
+            sent.clone()
+        };
+        if closes {
+            tcp.shutdown(&c, h.now).unwrap();
+            assert_eq!(sends(&mut tcp, h.now), [(0, 0, false, true)]);
+        } else {
+            assert_eq!(tcp.send(&c, h.now, &[5; 100]), Ok(100));
+            assert_eq!(sends(&mut tcp, h.now), [(0, 100, false, false)], "once");
+        }
+        h.now = tcp.poll_timeout().unwrap();
+        tcp.handle_timeout(&c, h.now);
+        let again = sends(&mut tcp, h.now);
+        assert_eq!(
+            again,
+            [(0, if closes { 0 } else { 100 }, false, closes)],
+            "no SYN"
+        );
+        let header = Header {
+            seq: h.next,
+            ack: tcp.snd_nxt(),
+            flags: Flags::ACK,
+            window: h.window,
+            ..Header::default()
+        };
+        tcp.handle_segment(
+            &c,
+            h.now,
+            &Segment {
+                header,
+                payload: &[],
+            },
+        )
+        .unwrap();
+        assert_eq!(tcp.unsent(), 0);
+        assert_eq!(
+            tcp.state(),
+            if closes {
+                State::FinWait2
+            } else {
+                State::Established
+            }
+        );
+        if !closes {
+            assert_eq!(tcp.send(&c, h.now, b"next"), Ok(4));
+            assert_eq!(sends(&mut tcp, h.now), [(100, 4, false, false)]);
+        }
+    }
+}
+
+/// What is next in order is taken all the same, and all arrives.
+#[test]
+fn more_gaps_than_can_be_remembered() {
+    let mut h = host();
+    let begins = h.next;
+    let text = |h: &mut Host, n: u32| {
+        h.next = begins + n * 1_000;
+        h.text(&[n as u8; 1_000])
+    };
+    for n in [2, 4, 6, 8, 10] {
+        text(&mut h, n);
+        assert_eq!(h.last.ack, begins, "{n}");
+    }
+    // Four pieces are kept, the last was not. The first does not touch any of them: it would be a fifth.
+    for (n, acked) in [
+        (0, 1),
+        (1, 3),
+        (3, 5),
+        (5, 7),
+        (7, 9),
+        (9, 10),
+        (10, 11),
+        (11, 12),
+    ] {
+        text(&mut h, n);
+        assert_eq!(h.last.ack, begins + acked * 1_000, "{n}");
+    }
+    let mut into = vec![0; 20_000];
+    assert_eq!(
+        h.tcp.receive(&h.config, &mut into),
+        Ok(Received::Data(12_000))
+    );
+    assert!(into.chunks(1_000).zip(0..12).all(|(c, n)| c == [n; 1_000]));
+}
+
+/// RFC 6298 section 3: a probe is sent again and again, and answered when the window opens.
+#[test]
+fn probes_measure_no_round_trip_and_show_no_loss() {
+    let mut h = host();
+    let before = {
+        h.writes(1);
+        let t = h.timeout();
+        h.acked(1);
+        t
+    };
+    h.window = 0;
+    assert_eq!(h.acked(1), []);
+    assert_eq!(h.writes(20_000), []);
+    let cwnd = h.cwnd();
+    for _ in 0..6 {
+        let wait = h.timeout();
+        assert_eq!(h.waits(wait), [(1, 1)]);
+        assert_eq!(h.acked(1), [], "refused");
+    }
+    h.window = 50_000;
+    let went = h.acked(2);
+    assert!(went.len() > 1 && went[0] == (2, 1_000));
+    assert_eq!(
+        (h.cwnd(), h.timeout()),
+        (cwnd + 1, before),
+        "slow start by one byte"
+    );
+}
+
+/// RFC 5681 section 3.1.
+#[test]
+fn after_the_loss_of_a_syn_one_segment_goes_out() {
+    let mut h = Host::opening(config(), 100_000);
+    let first = h.timeout();
+    assert_eq!(h.waits(first), [(u32::MAX, 0)]);
+    let shake = Header {
+        seq: IRS,
+        ack: ISS + 1,
+        flags: Flags::SYN.with(Flags::ACK),
+        window: h.window,
+        options: syn_of_the_peer(),
+        ..Header::default()
+    };
+    h.hears(shake, &[]);
+    h.sends();
+    assert_eq!(h.writes(5_000), segments(0, 1));
+    assert_eq!(h.timeout(), Duration::from_secs(3), "RFC 6298 (5.7)");
 }

@@ -391,7 +391,7 @@ impl Image {
                 from: rcv_nxt + from.into(),
                 to: rcv_nxt + to.into(),
             };
-            ahead.add(piece, |_| {});
+            ahead.add(piece, rcv_nxt, |_| {});
         }
         Saved {
             state: State::ALL[usize::from(self.state).min(10)],

@@ -211,7 +211,8 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
         if self.flags.has(is::SYN_REPEATED) {
             self.rto.syn_was_repeated(&config.rto);
         }
-        self.congestion.opened(self.text_per_segment());
+        let (mss, lost) = (self.text_per_segment(), self.flags.has(is::SYN_REPEATED));
+        self.congestion.opened(mss, lost);
         self.tell(Indication::Connected);
         // A CLOSE that waited for the handshake.
         if self.flags.has(is::CLOSE_CALLED) {
@@ -443,7 +444,9 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
         self.snd_una = h.ack;
         self.flags.put(is::PROBED, false);
         self.backoff = 0;
-        self.duplicates = 0;
+        if !self.flags.has(is::RECOVERING) {
+            self.duplicates = 0; // within a recovery they go on (RFC 6582 section 3.2): it is entered once
+        }
         if self.flags.has(is::WAITS_FOR_ROOM) && text > 0 {
             self.flags.put(is::WAITS_FOR_ROOM, false);
             self.tell(Indication::Writable);
@@ -472,6 +475,7 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
             }
             self.flags.put(is::RECOVERING | is::LOST, false);
             self.owes.put(owes::FRONT, false);
+            self.duplicates = 0;
             return;
         }
         if self.flags.has(is::LOST) {
@@ -493,7 +497,9 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
             return;
         }
         let same_window = u32::from(s.header.window) << self.snd_shift == self.snd_wnd;
-        if !self.syn_is_in_flight() && same_window && !self.flags.has(is::LOST) {
+        // What answers a probe of a closed window says nothing of a loss.
+        let probes = self.snd_wnd == 0 || self.flags.has(is::PROBED);
+        if !self.syn_is_in_flight() && same_window && !probes && !self.flags.has(is::LOST) {
             self.is_duplicate();
         }
     }
@@ -640,7 +646,7 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
             },
         };
         let buffers = &mut self.buffers;
-        self.ahead.add(piece, |p| {
+        self.ahead.add(piece, next, |p| {
             let skip = p.from.distance(seq) as usize;
             let len = p.to.distance(p.from) as usize;
             let text = s.payload.get(skip..skip + len).unwrap_or_default();

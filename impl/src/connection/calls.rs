@@ -63,7 +63,8 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
         Ok(n)
     }
 
-    /// RECEIVE into `to`. What is unread stays readable when the connection is over, unless it ended by a reset.
+    /// RECEIVE into `to`. What is unread stays readable when the connection is over, unless it ended by a reset or a time-out,
+    /// which flush it (RFC 9293 sections 3.10.7.4, 3.10.8).
     ///
     /// # Errors
     ///
@@ -108,6 +109,9 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     }
 
     /// SHUTDOWN: nothing more to send; reading goes on. RFC 9293's CLOSE.
+    ///
+    /// In SYN_SENT there is no connection yet, and it ends at once: what SEND had queued is dropped, and nothing is told
+    /// (section 3.10.4). Who wants it sent waits for [`Indication::Connected`](super::Indication::Connected) first.
     ///
     /// # Errors
     ///

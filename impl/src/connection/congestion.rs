@@ -9,8 +9,8 @@ pub trait Congestion {
     /// it. Otherwise only the front of the queue is (RFC 6298 (5.4)), each time the timer expires.
     fn resends_all(&self) -> bool;
 
-    /// The handshake is over.
-    fn opened(&mut self, mss: u32);
+    /// The handshake is over; a SYN was lost on the way, or not.
+    fn opened(&mut self, mss: u32, lost: bool);
 
     /// An acknowledgment of `bytes` new bytes, with `in_flight` left.
     fn acknowledged(&mut self, bytes: u32, mss: u32);
@@ -43,7 +43,7 @@ impl Congestion for Unlimited {
         false
     }
 
-    fn opened(&mut self, _: u32) {}
+    fn opened(&mut self, _: u32, _: bool) {}
 
     #[inline]
     fn acknowledged(&mut self, _: u32, _: u32) {}
@@ -106,9 +106,14 @@ impl Congestion for Reno {
         true
     }
 
-    /// The initial window of RFC 6928: ten segments, at most 14600 bytes but no fewer than two segments.
-    fn opened(&mut self, mss: u32) {
-        self.cwnd = (10 * mss).min((2 * mss).max(14_600));
+    /// The initial window of RFC 6928: ten segments, at most 14600 bytes but no fewer than two segments. After the loss of a SYN
+    /// one segment (RFC 5681 section 3.1).
+    fn opened(&mut self, mss: u32, lost: bool) {
+        self.cwnd = if lost {
+            mss
+        } else {
+            (10 * mss).min((2 * mss).max(14_600))
+        };
     }
 
     #[inline]
@@ -162,7 +167,7 @@ mod tests {
 
     fn opened() -> Reno {
         let mut r = Reno::default();
-        r.opened(MSS);
+        r.opened(MSS, false);
         r
     }
 

@@ -523,10 +523,18 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
         self.snd_nxt.distance(self.snd_una) as u32
     }
 
-    /// Whether our SYN is not acknowledged.
+    /// Whether our SYN is not acknowledged. Its number comes round again after 2^32 bytes, and then stands for text or the
+    /// FIN, whose numbers are as many as there are of them; before the handshake is over no text is in flight.
     #[inline]
     fn syn_is_in_flight(&self) -> bool {
-        self.snd_una == self.iss
+        self.snd_una == self.iss && self.has_not_come_round()
+    }
+
+    #[cold]
+    fn has_not_come_round(&self) -> bool {
+        let fin = u32::from(self.flags.has(is::FIN_SENT));
+        matches!(self.state, State::SynSent | State::SynReceived)
+            || (self.buffers.queued() == 0 && self.in_flight() == 1 + fin)
     }
 
     #[inline]

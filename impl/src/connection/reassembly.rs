@@ -2,7 +2,8 @@
 
 use crate::seq::SeqNumber;
 
-/// Pieces of text that are kept apart by gaps. A piece that would be one more is not kept: it will be sent again.
+/// Pieces of text that are kept apart by gaps. A piece that would be one more is not kept, unless it is the next in order: it
+/// will be sent again.
 pub const MOST: usize = 4;
 
 /// A piece: its first number, and the one behind its last.
@@ -17,7 +18,8 @@ pub struct Piece {
 /// Disjoint pieces in order, with gaps between them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Pieces {
-    at: [Piece; MOST],
+    /// One more than are kept: that which is next in order, until it is taken.
+    at: [Piece; MOST + 1],
     len: u8,
 }
 
@@ -40,22 +42,24 @@ impl Pieces {
     }
 
     /// Adds the numbers from `new.from` to `new.to`, at most a window long. `write` is called for each part of it that was
-    /// not there: what came first stays. Says whether it is kept.
-    pub fn add(&mut self, new: Piece, mut write: impl FnMut(Piece)) -> bool {
+    /// not there: what came first stays. Says whether it is kept; what begins at `next` always is, and is to be
+    /// [taken](Pieces::take).
+    pub fn add(&mut self, new: Piece, next: SeqNumber, mut write: impl FnMut(Piece)) -> bool {
         if new.from >= new.to {
             return true;
         }
+        let most = if new.from == next { MOST + 1 } else { MOST };
         let old = *self;
         let mut merged = new;
         let mut kept = Pieces::default();
         let mut placed = false;
         for p in old.as_slice() {
             let joined = if p.to < merged.from {
-                kept.push(*p)
+                kept.push(*p, most)
             } else if merged.to < p.from {
-                let first = placed || kept.push(merged);
+                let first = placed || kept.push(merged, most);
                 placed = true;
-                first && kept.push(*p)
+                first && kept.push(*p, most)
             } else {
                 merged = Piece {
                     from: min(merged.from, p.from),
@@ -67,7 +71,7 @@ impl Pieces {
                 return false;
             }
         }
-        if !placed && !kept.push(merged) {
+        if !placed && !kept.push(merged, most) {
             return false;
         }
         let mut from = new.from;
@@ -92,15 +96,18 @@ impl Pieces {
             return None;
         }
         self.at.copy_within(1.., 0);
-        self.at[MOST - 1] = Piece::default();
+        self.at[MOST] = Piece::default();
         self.len -= 1;
         Some(first.to)
     }
 
-    fn push(&mut self, p: Piece) -> bool {
+    fn push(&mut self, p: Piece, most: usize) -> bool {
         let Some(slot) = self.at.get_mut(usize::from(self.len)) else {
             return false;
         };
+        if usize::from(self.len) == most {
+            return false;
+        }
         *slot = p;
         self.len += 1;
         true
@@ -140,7 +147,7 @@ mod tests {
                     from: next + from,
                     to: next + to,
                 };
-                if pieces.add(new, |p| written.push(p)) {
+                if pieces.add(new, next, |p| written.push(p)) {
                     for p in written {
                         let mut n = p.from;
                         while n < p.to {
@@ -153,7 +160,10 @@ mod tests {
                     assert!((from..to).all(|n| there[n as usize]));
                 } else {
                     full += 1;
-                    assert!(written.is_empty());
+                    assert!(
+                        written.is_empty() && from > 0,
+                        "what is next is always taken"
+                    );
                     assert_eq!(pieces.as_slice().len(), MOST);
                 }
                 let mut runs = Vec::new();

@@ -206,6 +206,7 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     /// A closed window is asked again, at intervals that grow (RFC 9293 section 3.8.6.1). Nothing is lost on the way, so that
     /// neither the timeout nor the congestion window hears of it. When the window has opened, what asked for it is sent anew.
     fn probe(&mut self, config: &Config, now: Instant, in_flight: bool) {
+        self.flags.put(is::TIMING, false);
         let closed = self.snd_wnd == 0;
         let hurried = self.timers.retransmit.at() == Instant::default();
         self.backoff = match (closed, hurried) {

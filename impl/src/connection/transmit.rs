@@ -271,7 +271,8 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
         if !self.timers.user.is_set() {
             self.timers.user.start(now, config.user_timeout);
         }
-        if !self.flags.has(is::TIMING | is::TIMESTAMPS) {
+        // A probe waits for the window, not for the network.
+        if !probes && !self.flags.has(is::TIMING | is::TIMESTAMPS) {
             self.flags.put(is::TIMING, true);
             self.timed = self.snd_nxt;
             self.timed_at = now;

@@ -23,6 +23,9 @@ pub trait Provide {
 
 /// Buffers on the heap, all of the same size, within a budget; and [`Reno`].
 ///
+/// The budget refuses; should the allocator fail within it, that is a panic, as of any allocation. Where that may be, give
+/// [`Inline`](crate::connection::Inline) buffers from a [`Provide`] of your own.
+///
 /// Buffers come back to a shelf and are given out again: a connection that begins allocates only if more are open than
 /// ever before.
 #[derive(Debug)]

@@ -59,7 +59,7 @@ impl TimeWait {
         if h.ack.distance(self.snd_nxt) > 0 || h.ack.distance(oldest) < 0 {
             return Answer::Acknowledge; // RFC 5961 section 5.2
         }
-        if !s.is_empty() || window == 0 {
+        if !s.is_empty() {
             return Answer::Acknowledge;
         }
         Answer::Nothing

@@ -299,13 +299,21 @@ impl Tcb {
         c.receive_buffer.saturating_sub(self.received.len())
     }
 
-    /// Whether our SYN is still unacknowledged.
+    /// Whether our SYN is still unacknowledged. After 2^32 bytes SND.UNA is ISS again, and what is there is text or the FIN.
     #[inline]
     pub(crate) fn syn_in_flight(&self) -> bool {
-        !matches!(
-            self.state,
-            TcpState::Closed | TcpState::Listen | TcpState::TimeWait
-        ) && self.snd_una == self.iss
+        if self.snd_una != self.iss {
+            return false;
+        }
+        match self.state {
+            TcpState::Closed | TcpState::Listen | TcpState::TimeWait => false,
+            TcpState::SynSent | TcpState::SynReceived => true,
+            // CLOSE in SYN_RECEIVED with nothing to send: the SYN, perhaps the FIN, and no text.
+            _ => {
+                let alone = 1 + u32::from(self.has(Flag::FinSent));
+                self.queued.is_empty() && self.snd_nxt - self.snd_una == alone
+            }
+        }
     }
 
     /// Whether our FIN is in flight.
