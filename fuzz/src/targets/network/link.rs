@@ -25,6 +25,8 @@ pub(super) struct Link {
     serial: u64,
     /// Packets that were lost, changed or delayed so far.
     pub(super) harmed: u32,
+    /// When the harm that was done last was over: from then on the network is fair.
+    pub(super) fair_from: Instant,
     /// Packets that were repeated so far.
     pub(super) repeated: u32,
 }
@@ -37,6 +39,7 @@ impl Link {
             packets: BTreeMap::new(),
             serial: 0,
             harmed: 0,
+            fair_from: Instant(0),
             repeated: 0,
         }
     }
@@ -46,7 +49,14 @@ impl Link {
         let on_time = now + self.latency;
         let later = |millis: u16| on_time + Duration::from_millis(millis.into());
         let fate = self.fates.next().unwrap_or(Fate::Deliver);
-        self.harmed += u32::from(!matches!(fate, Fate::Deliver | Fate::Duplicate(_)));
+        if !matches!(fate, Fate::Deliver | Fate::Duplicate(_)) {
+            self.harmed += 1;
+            let until = match fate {
+                Fate::Delay(by) => later(by),
+                _ => on_time,
+            };
+            self.fair_from = self.fair_from.max(until);
+        }
         match fate {
             Fate::Deliver => self.put(on_time, packet),
             Fate::Lose => return false,

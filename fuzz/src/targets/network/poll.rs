@@ -40,10 +40,16 @@ impl World<'_> {
     fn excuse(&self, n: usize) {
         let (h, peer) = (&self.hosts[n], &self.hosts[1 - n]);
         if h.has(Mishap::GaveUp) {
-            let excused = self.link.harmed >= 2 || !peer.mishaps.is_empty() || self.may_be_refused;
+            let c = &h.config;
+            let probing = c
+                .keep_alive
+                .map(|k| k.idle * (1 + u32::from(k.probes.unwrap_or(0))));
+            let patience = [c.give_up, c.give_up_open, probing];
+            let patience = patience.into_iter().flatten().max().unwrap_or_default();
+            let unfair = self.link.harmed >= 2 && self.now.since(self.link.fair_from) <= patience;
             assert!(
-                excused,
-                "host {n} gave up on a network that lost one packet at most"
+                unfair || !peer.mishaps.is_empty() || self.may_be_refused,
+                "host {n} gave up on a network that lost one packet at most, or none for as long as it waits"
             );
         }
         if h.has(Mishap::Reset) {
