@@ -31,7 +31,9 @@ pub struct Config {
     pub nagle: bool,
     /// Silly windows are avoided on both sides (MUST-38, MUST-39).
     pub avoid_silly_windows: bool,
-    /// The most text in a segment, in bytes, options counted (RFC 6691): what is offered to the peer and what is sent.
+    /// The most text in a segment, in bytes, options counted (RFC 6691): what is offered to the peer and what is sent. A
+    /// [`Stack`](crate::Stack) takes it for IPv4, and 20 bytes less for IPv6, whose header is longer. Packets are not to be
+    /// fragmented, and no path MTU is discovered: it must suit the smallest link on the way.
     pub mss: u16,
     /// Timestamps are offered, and taken when the peer offers them (RFC 7323).
     pub timestamps: bool,

@@ -223,7 +223,7 @@ const MAX_SHIFT: u8 = 14;
 /// RFC 9293 MUST-15: without the option.
 const DEFAULT_MSS: u16 = 536;
 /// A peer that asks for less gets this: tiny segments are an attack on the sender (CVE-2019-11479).
-const LEAST_MSS: u16 = 48;
+pub(crate) const LEAST_MSS: u16 = 48;
 
 impl<B: Buffers, C: Congestion> Connection<B, C> {
     fn new(config: &Config, now: Instant, begin: &Begin, buffers: B, congestion: C) -> Self {

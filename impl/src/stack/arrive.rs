@@ -193,7 +193,7 @@ impl<P: Provide> Stack<P> {
         if let Some(slot) = self.slab.get_mut(at)
             && let Some(c) = &mut slot.connection
         {
-            let taken = c.handle_segment(&self.config, now, s);
+            let taken = c.handle_segment(self.configs.of(&slot.tuple), now, s);
             self.touched(at, now);
             return taken.map_err(Refused::Dropped);
         }
@@ -238,8 +238,8 @@ impl<P: Provide> Stack<P> {
         let Some(record) = self.time_waits.get_mut_hashed(a.hash, &a.tuple) else {
             return Err(Refused::NoConnection);
         };
-        if self.config.reopen
-            && record.is_reopened_by(&segment.header, self.config.timestamps)
+        if self.configs.v4.reopen
+            && record.is_reopened_by(&segment.header, self.configs.v4.timestamps)
             && let Some(listener) = self.sockets.listener_for(a.tuple.local())
         {
             let old = *record;

@@ -36,7 +36,7 @@ impl<P: Provide> Stack<P> {
         let at = self.slab.find(handle).ok_or(UserError::Stale)?;
         let slot = self.slab.get_mut(at).ok_or(UserError::Stale)?;
         let c = slot.connection.as_mut().ok_or(UserError::Stale)?;
-        let received = c.receive(&self.config, to);
+        let received = c.receive(self.configs.of(&slot.tuple), to);
         let detached = slot.owner == Owner::Detached;
         // Nothing follows from a RECEIVE but, sometimes, that the peer must hear of the window.
         if c.owes() {
@@ -78,7 +78,7 @@ impl<P: Provide> Stack<P> {
         slot.owner = Owner::Orphan;
         if let Some(c) = &mut slot.connection {
             // Closed before is closed.
-            let _ = c.close(&self.config, now);
+            let _ = c.close(self.configs.of(&slot.tuple), now);
         }
         self.slab.append(&mut self.orphans, at);
         self.touched(at, now);
@@ -114,7 +114,7 @@ impl<P: Provide> Stack<P> {
             && let Some(c) = &mut slot.connection
         {
             // It has a connection.
-            let _ = c.abort(&self.config);
+            let _ = c.abort(self.configs.of(&slot.tuple));
         }
         self.touched(at, now);
     }
@@ -208,7 +208,7 @@ impl<P: Provide> Stack<P> {
         let at = self.slab.find(handle).ok_or(UserError::Stale)?;
         let slot = self.slab.get_mut(at).ok_or(UserError::Stale)?;
         let c = slot.connection.as_mut().ok_or(UserError::Stale)?;
-        let result = call(c, &self.config);
+        let result = call(c, self.configs.of(&slot.tuple));
         self.touched(at, now);
         Ok(result?)
     }

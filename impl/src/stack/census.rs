@@ -99,7 +99,7 @@ impl<P: Provide> Stack<P> {
                 }
             }
         }
-        let lasts = self.config.time_wait;
+        let lasts = self.configs.v4.time_wait;
         if let Some(row) = census.rows.get_mut(State::TimeWait as usize) {
             for (_, _, ends) in self.time_waits.iter() {
                 row.add(now.since(ends.before(lasts)));

@@ -131,7 +131,9 @@ impl<P: Provide> Stack<P> {
         let (tuple, local, owner) = (slot.tuple, slot.local, slot.owner);
         let mut last = [None; LAST_WORDS];
         for out in &mut last {
-            *out = c.poll_transmit(&self.config, now).map(|out| out.header);
+            *out = c
+                .poll_transmit(self.configs.of(&tuple), now)
+                .map(|out| out.header);
         }
         let record = (c.state() == State::TimeWait).then(|| c.time_wait());
         slot.local = NONE;

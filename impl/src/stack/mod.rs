@@ -90,7 +90,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use crate::config::Config;
-use crate::connection::Indication;
+use crate::connection::{Indication, LEAST_MSS};
 use crate::isn::IsnSource;
 use crate::state::State;
 use crate::time::Instant;
@@ -119,10 +119,37 @@ struct Reply {
     header: Header,
 }
 
+/// The configuration, by family.
+#[derive(Clone, Copy, Debug)]
+struct Configs {
+    v4: Config,
+    v6: Config,
+}
+
+impl Configs {
+    /// As it was given for IPv4. The header of IPv6 is 20 bytes longer, and segments as much shorter (RFC 6691).
+    fn new(v4: Config) -> Self {
+        let shorter = v4.mss.saturating_sub(20).max(LEAST_MSS);
+        let v6 = Config {
+            mss: v4.mss.min(shorter),
+            ..v4
+        };
+        Configs { v4, v6 }
+    }
+
+    #[inline(always)]
+    fn of(&self, tuple: &Tuple) -> &Config {
+        match tuple {
+            Tuple::V4(_) => &self.v4,
+            Tuple::V6(_) => &self.v6,
+        }
+    }
+}
+
 /// One host's TCP. See the [module](self).
 #[derive(Debug)]
 pub struct Stack<P: Provide> {
-    config: Config,
+    configs: Configs,
     limits: Limits,
     checksums: Checksums,
     addresses: Vec<IpAddr>,
@@ -189,7 +216,7 @@ impl<P: Provide> Stack<P> {
             .try_reserve_exact(limits.replies as usize)
             .map_err(|_| no_memory("replies", limits.replies))?;
         Ok(Stack {
-            config,
+            configs: Configs::new(config),
             limits,
             checksums: Checksums::Verify,
             addresses: Vec::new(),
@@ -266,7 +293,7 @@ impl<P: Provide> Stack<P> {
                 continue;
             };
             if c.poll_timeout().is_some_and(|due| due <= now) {
-                c.handle_timeout(&self.config, now);
+                c.handle_timeout(self.configs.of(&slot.tuple), now);
             }
             self.touched(at, now);
         }
@@ -321,7 +348,7 @@ impl<P: Provide> Stack<P> {
 
     /// The configuration.
     pub fn config(&self) -> &Config {
-        &self.config
+        &self.configs.v4
     }
 
     /// What gives buffers.

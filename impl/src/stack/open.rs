@@ -186,7 +186,7 @@ impl<P: Provide> Stack<P> {
             let Some(c) = slot.and_then(|s| s.connection.as_mut()) else {
                 break;
             };
-            let aborted = c.abort(&self.config);
+            let aborted = c.abort(&self.configs.v4);
             self.touched(at, now);
             if aborted.is_err() {
                 break; // cannot be: it has a connection
@@ -255,9 +255,9 @@ impl<P: Provide> Stack<P> {
         let begin = Begin {
             iss: self.isn.isn(&tuple, now),
             ts_offset: self.isn.ts_offset(&tuple),
-            timestamps: self.config.timestamps,
+            timestamps: self.configs.v4.timestamps,
         };
-        let c = Connection::connect(&self.config, now, &begin, buffers, congestion);
+        let c = Connection::connect(self.configs.of(&tuple), now, &begin, buffers, congestion);
         self.counters.active += 1;
         Ok(self.install(c, (at, local, tuple), Owner::User, now))
     }
@@ -304,10 +304,11 @@ impl<P: Provide> Stack<P> {
         let begin = Begin {
             iss: old.map_or(isn, |old| old.iss_above(isn)),
             ts_offset: self.isn.ts_offset(&a.tuple),
-            timestamps: self.config.timestamps,
+            timestamps: self.configs.v4.timestamps,
         };
         let syn = &a.packet.segment.header;
-        let c = Connection::accept(&self.config, now, &begin, syn, old, buffers, congestion);
+        let config = self.configs.of(&a.tuple);
+        let c = Connection::accept(config, now, &begin, syn, old, buffers, congestion);
         self.counters.passive += 1;
         self.install(c, (at, local, a.tuple), Owner::Embryo, now);
         if old.is_some() {

@@ -264,7 +264,8 @@ impl Ephemeral {
         let count = u32::from(self.last - self.first) + 1;
         let counter = self.counters.get_mut(usize::from(tries.counter))?;
         let n = (tries.offset % count + u32::from(*counter)) % count;
-        *counter = counter.wrapping_add(1);
+        // Within the range: wrapped elsewhere it would leave ports out.
+        *counter = ((u32::from(*counter) + 1) % count) as u16;
         Some(self.first + n as u16)
     }
 }

@@ -76,20 +76,21 @@ impl<P: Provide> Stack<P> {
             && c.may_transmit()
         {
             let tuple = &slot.tuple;
+            let config = self.configs.of(tuple);
             // A connection that was asked must be heard: the room comes first.
             let ip = match tuple {
                 Tuple::V4(_) => 20,
                 Tuple::V6(_) => 40,
             };
-            let needed = ip + TCP + usize::from(self.config.mss).max(OPTIONS);
+            let needed = ip + TCP + usize::from(config.mss).max(OPTIONS);
             if buf.len() < needed {
                 let got = buf.len();
                 return Err(NoRoom { needed, got });
             }
-            if let Some(mut header) = c.poll_acknowledgment(&self.config, now) {
+            if let Some(mut header) = c.poll_acknowledgment(config, now) {
                 let len = write(&mut header, tuple, (&[], &[]), buf, self.checksums)?;
                 sent = Some(Transmit { len, tuple: *tuple });
-            } else if let Some(mut out) = c.poll_transmit(&self.config, now) {
+            } else if let Some(mut out) = c.poll_transmit(config, now) {
                 let text = c.text(&out);
                 let len = write(&mut out.header, tuple, text, buf, self.checksums)?;
                 sent = Some(Transmit { len, tuple: *tuple });

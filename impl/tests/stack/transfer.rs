@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use farewell::State::{CloseWait, Established, FinWait2, LastAck, SynSent, TimeWait};
 use farewell::connection::{Indication, Inline, Owned, Received, Reno, Unlimited};
-use farewell::stack::{Handle, Heap, Limits, Provide, Reuse};
+use farewell::stack::{Handle, Heap, Limits, Provide, Reuse, Secrets};
 use farewell::tuple::Tuple;
 use farewell::{Config, Connection, Instant, Stack, State, timewait};
 
@@ -388,5 +388,48 @@ fn what_there_is_no_memory_for_is_an_error() {
     );
     if let Ok(stack) = many {
         assert_eq!(stack.count(State::Established), 0); // a machine that promises anything
+    }
+}
+
+/// The header of IPv6 is 20 bytes longer: segments are as much shorter, in what is offered and in what is sent.
+#[test]
+fn packets_of_either_family_fit_the_link() {
+    for (ip, other, mss) in [
+        ("192.0.2.1", "192.0.2.2", 1_460),
+        ("2001:db8::1", "2001:db8::2", 1_440),
+    ] {
+        let heap = || Heap::new(20_000, 20_000, 1 << 20);
+        let limits = Limits {
+            time_waits: timewait::Limits { v4: 9, v6: 9 },
+            ..Limits::for_connections(9)
+        };
+        let config = Config {
+            timestamps: false,
+            ..Config::default()
+        };
+        let now = Instant(0);
+        let mut hosts =
+            [1, 2].map(|n| Stack::new(config, limits, Secrets::new([n; 64]), heap(), now).unwrap());
+        hosts[0].add_address(ip.parse().unwrap()).unwrap();
+        hosts[1].add_address(other.parse().unwrap()).unwrap();
+        let server = std::net::SocketAddr::new(other.parse().unwrap(), 80);
+        hosts[1].listen(server, 1, Reuse::No).unwrap();
+        let c = hosts[0].connect(now, None, server, Reuse::No).unwrap();
+        let (mut longest, mut offered) = (0, Vec::new());
+        let mut buf = [0; 2_000];
+        for round in 0..9 {
+            if round == 4 {
+                assert_eq!(hosts[0].send(now, c, &[0; 20_000]), Ok(20_000));
+            }
+            for n in 0..2 {
+                while let Some(out) = hosts[n].poll_transmit(now, &mut buf).unwrap() {
+                    let packet = farewell::wire::Packet::parse(&buf[..out.len]).unwrap();
+                    offered.extend(packet.segment.header.options.mss);
+                    longest = longest.max(out.len);
+                    hosts[1 - n].handle_packet(now, &buf[..out.len]).unwrap();
+                }
+            }
+        }
+        assert_eq!((longest, offered), (1_500, vec![mss; 2]), "{ip}");
     }
 }

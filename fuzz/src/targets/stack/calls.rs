@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use farewell::connection::{CallError, Received};
 use farewell::endpoint::Phase;
 use farewell::stack::{BindError, Limit, Reuse, UserError};
-use farewell::{Endpoint, Instant, State};
+use farewell::{Config, Endpoint, Instant, State};
 
-use super::naive::{Conn, Ends, Held, Listener, Naive, Owner, is_nobody, tuple};
+use super::naive::{Conn, Ends, Held, Listener, Naive, Owner, config_of, is_nobody, tuple};
 
 impl Naive {
     /// Whether a local socket may be taken.
@@ -89,7 +89,7 @@ impl Naive {
 
     fn abort_between(&mut self, ends: &Ends, now: Instant) {
         if let Some(e) = self.ends.get_mut(ends) {
-            let aborted = e.tcp.abort(&self.config);
+            let aborted = e.tcp.abort(&config_of(&self.config, ends));
             assert_eq!(aborted, Ok(()), "there is a connection");
         }
         self.look(ends, now);
@@ -132,7 +132,7 @@ impl Naive {
         }
         let mut tcp = Endpoint::default();
         let opening = self.opening(&ends, now);
-        tcp.connect(&self.config, now, opening)
+        tcp.connect(&config_of(&self.config, &ends), now, opening)
             .expect("it is closed");
         self.counters.active += 1;
         let life = self.install(now, ends, tcp, Owner::User, None);
@@ -160,6 +160,13 @@ impl Naive {
             && !self.ends.contains_key(ends)
     }
 
+    fn config_of_life(&self, life: usize) -> Config {
+        match self.held.get(&life) {
+            Some(Held::Open(ends) | Held::Over(ends, _)) => config_of(&self.config, ends),
+            None => self.config,
+        }
+    }
+
     /// A call on a connection, wherever it is.
     pub(super) fn send(
         &mut self,
@@ -167,7 +174,7 @@ impl Naive {
         life: usize,
         data: &[u8],
     ) -> Result<usize, UserError> {
-        let config = self.config;
+        let config = self.config_of_life(life);
         self.call(
             now,
             life,
@@ -183,7 +190,7 @@ impl Naive {
         life: usize,
         to: &mut [u8],
     ) -> Result<Received, UserError> {
-        let config = self.config;
+        let config = self.config_of_life(life);
         let mut again = to.to_vec();
         let got = self.call(
             now,
@@ -207,7 +214,7 @@ impl Naive {
 
     /// SHUTDOWN.
     pub(super) fn shutdown(&mut self, now: Instant, life: usize) -> Result<(), UserError> {
-        let config = self.config;
+        let config = self.config_of_life(life);
         self.call(
             now,
             life,
@@ -247,7 +254,7 @@ impl Naive {
         let e = self.ends.get_mut(&ends).expect("what is held is there");
         e.owner = Owner::Orphan;
         self.orphans.push(ends);
-        let _ = e.tcp.close(&self.config, now); // closed before is closed
+        let _ = e.tcp.close(&config_of(&self.config, &ends), now); // closed before is closed
         self.look(&ends, now);
         if self.orphans.len() > self.limits.orphans as usize {
             self.counters.orphans_aborted += 1;
