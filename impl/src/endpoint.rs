@@ -101,7 +101,8 @@ impl<B: Buffers, C: Congestion> Endpoint<B, C> {
         }
     }
 
-    /// A passive OPEN (RFC 9293 section 3.10.1).
+    /// A passive OPEN (RFC 9293 section 3.10.1). A SYN that nobody follows up ends it when R2 is over, as section 3.8.3 has it,
+    /// and not in LISTEN: a user who goes on listening opens again. (The listeners of a [`Stack`](crate::stack::Stack) stay.)
     ///
     /// # Errors
     ///

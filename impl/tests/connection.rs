@@ -698,3 +698,34 @@ fn after_the_loss_of_a_syn_one_segment_goes_out() {
     assert_eq!(h.writes(5_000), segments(0, 1));
     assert_eq!(h.timeout(), Duration::from_secs(3), "RFC 6298 (5.7)");
 }
+
+/// A host off the path that knows the ports must not keep a dead connection alive.
+#[test]
+fn only_acceptable_segments_are_a_sign_of_life() {
+    let idle = Duration::from_secs(60);
+    let c = Config {
+        keep_alive: Some(farewell::config::KeepAlive {
+            idle,
+            probes: Some(2),
+        }),
+        ..config()
+    };
+    for (offset, lives) in [(0, true), (500_000, false)] {
+        let mut h = Host::established(c, syn_of_the_peer());
+        let mut probes = 0;
+        for _ in 0..8 {
+            probes += h.waits(idle / 2).len();
+            let header = Header {
+                seq: h.next + offset,
+                ack: ISS + 1,
+                flags: Flags::ACK,
+                window: h.window,
+                ..Header::default()
+            };
+            h.hears(header, &[]);
+            h.sends();
+        }
+        assert_eq!(h.tcp.state() == State::Established, lives, "{offset}");
+        assert_eq!(probes, if lives { 0 } else { 2 });
+    }
+}

@@ -184,7 +184,7 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     }
 
     /// The window, in whole units of its scale. It does not open by a silly step (MUST-39), and its right edge never moves
-    /// left (SHLD-14).
+    /// left (SHLD-14), but for what the scale rounds off (RFC 7323 section 2.4).
     #[inline]
     pub(super) fn window_to_offer(&self, config: &Config) -> u32 {
         let room = self

@@ -2,7 +2,7 @@
 
 use super::host::everywhere;
 use crate::endpoint::TcpState::{self, *};
-use crate::endpoint::{Call, Timer};
+use crate::endpoint::{Call, Flags, Timer};
 use crate::rules::Rule;
 use crate::scenarios::{self, Size};
 
@@ -176,6 +176,9 @@ fn keep_alive_probes_when_idle() {
         assert!(!h.ticks(1).is_due(Timer::KeepAlive));
         h.peer("ACK seq=1 ack=1").ticks(1);
         assert!(!h.is_due(Timer::KeepAlive), "something has arrived");
+        let mut deaf = h.clone();
+        deaf.peer("ACK seq=60 ack=1").ticks(1);
+        assert!(deaf.is_due(Timer::KeepAlive), "it may be anyone's");
         let mut busy = h.clone();
         for _ in 0..5 {
             h.ticks(if h.is_due(Timer::KeepAlive) { 2 } else { 1 });
@@ -246,5 +249,28 @@ fn which_timers_run_in_which_state() {
             let got: Vec<Timer> = Timer::ALL.into_iter().filter(|t| running.has(*t)).collect();
             assert_eq!(got, expected, "{}", state.name());
         }
+    });
+}
+
+/// SND.UNA is ISS again, and what is in flight there is text, or the FIN.
+#[test]
+fn after_as_many_bytes_as_there_are_numbers_no_syn_is_in_flight() {
+    everywhere(|h| {
+        let mut h = h.reach(Established);
+        h.t.iss = h.t.snd_una;
+        let mut closes = h.clone();
+        h.send("ab");
+        assert_eq!((h.sent().flags, h.sent().len), (Flags::ACK, 2));
+        assert_eq!(h.t.unsent(), 0);
+        h.fires(Timer::Retransmit);
+        assert_eq!((h.sent().flags, h.sent().len), (Flags::ACK, 2));
+        h.peer("ACK seq=1 ack=3");
+        assert!(h.t.queued.is_empty() && h.t.snd_una == h.t.snd_nxt);
+        closes.call(Call::Shutdown);
+        assert!(closes.sent().is(Flags::FIN) && !closes.sent().is(Flags::SYN));
+        closes.fires(Timer::Retransmit);
+        assert!(closes.sent().is(Flags::FIN) && !closes.sent().is(Flags::SYN));
+        closes.peer("ACK seq=1 ack=2");
+        assert_eq!(closes.t.state, FinWait2);
     });
 }
