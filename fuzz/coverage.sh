@@ -18,7 +18,7 @@ set -euo pipefail
 readonly SEED=${SEED:-1}
 readonly LOCKSTEP=${LOCKSTEP:-20000} NETWORK=${NETWORK:-10000} STACK=${STACK:-4000} TIMEWAIT=${TIMEWAIT:-4000}
 readonly TARGETS=(lockstep network stack timewait)
-readonly FILES='^(connection/(arrives|calls|timers|transmit|mod|saved)|endpoint|listen|rto|seq|timewait/.*|stack/.*)[.]rs$'
+readonly FILES='^(connection/(arrives|buffers|calls|congestion|mod|reassembly|saved|timers|transmit)|endpoint|listen|rto|seq|timewait/.*|stack/.*)[.]rs$'
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 

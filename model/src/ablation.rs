@@ -150,7 +150,7 @@ pub const CASES: &[Case] = &[
     violated(Rule::TrimOverlap, "close-half", "machine", 21_412, 8),
     violated(Rule::ReceiveInFinWait2, "close-half", "machine", 21_412, 10),
     violated(Rule::NeverAnswerRst, "close-half", "machine", 21_412, 17),
-    violated(Rule::StopTimers, "keep-alive", "machine", 14_219, 9),
+    violated(Rule::StopTimers, "keep-alive", "machine", 19_773, 9),
     violated(Rule::Paws, "paws", "stream", 33_234, 8),
     Case {
         rule: Rule::ReopenNewer,

@@ -224,8 +224,8 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     #[inline(never)]
     fn arrives(&mut self, config: &Config, now: Instant, s: &Segment<'_>) -> Result<(), Dropped> {
         let h = &s.header;
-        let takes_text = self.check_sequence(config, now, s)?;
         self.hear(config, now);
+        let takes_text = self.check_sequence(config, now, s)?;
         if h.flags.has(Flags::RST) {
             return self.check_reset(config, now, h);
         }
@@ -250,7 +250,7 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
         Ok(())
     }
 
-    /// The peer is there: its segment was acceptable. Any other may be anyone's.
+    /// The peer is there, whatever it says (RFC 9293 MUST-26): while it probes our closed window its numbers are not acceptable.
     #[inline]
     fn hear(&mut self, config: &Config, now: Instant) {
         self.probes = 0;

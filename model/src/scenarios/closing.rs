@@ -359,7 +359,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         id: "keep-alive",
         shows: "keep-alives probe an idle connection, and stop when it closes",
         goals: &[Goal::Finished, Goal::AllDelivered],
-        pinned: [14_219, 131_384],
+        pinned: [19_773, 205_399],
         build: |size| {
             let mut plan = world(
                 size,

@@ -144,13 +144,12 @@ impl Machine<'_> {
         if self.t.state == TimeWait && s.is(Flags::SYN) && self.reopens(s) {
             return;
         }
-        let Some(takes_text) = self.first_check_sequence(s) else {
-            return;
-        };
-        // The peer is there. A segment with any other number may be anyone's, or of long ago.
         if self.t.keep_alive.is_running() {
             self.t.keep_alive = Countdown::start(self.c.keep_alive);
         }
+        let Some(takes_text) = self.first_check_sequence(s) else {
+            return;
+        };
         if s.is(Flags::RST) {
             return self.second_check_rst(s);
         }

@@ -176,9 +176,6 @@ fn keep_alive_probes_when_idle() {
         assert!(!h.ticks(1).is_due(Timer::KeepAlive));
         h.peer("ACK seq=1 ack=1").ticks(1);
         assert!(!h.is_due(Timer::KeepAlive), "something has arrived");
-        let mut deaf = h.clone();
-        deaf.peer("ACK seq=60 ack=1").ticks(1);
-        assert!(deaf.is_due(Timer::KeepAlive), "it may be anyone's");
         let mut busy = h.clone();
         for _ in 0..5 {
             h.ticks(if h.is_due(Timer::KeepAlive) { 2 } else { 1 });
