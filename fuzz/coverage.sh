@@ -4,7 +4,7 @@
 #
 #   fuzz/coverage.sh            SEED (1) and the inputs of a target (LOCKSTEP, NETWORK, STACK, TIMEWAIT) may be set
 #
-# Each unreached line must have its reason in fuzz/coverage.reasons: the file, a part of the line (`*`: any), the reason.
+# Each unreached line must have its reason in fuzz/coverage.reasons: the file, the line without its indentation, the reason.
 # The early return of a `?`, and an `if let` that always holds, are no text of their own: they are among the regions that are
 # counted, and are not listed.
 #
@@ -136,7 +136,7 @@ awk -F '\t' '
     {
         reason = ""
         for (i = 1; i <= n && reason == ""; i++)
-            if (file[i] == $1 && (part[i] == "*" || index($4, part[i]))) { reason = why[i]; used[i] = 1 }
+            if (file[i] == $1 && part[i] == $4) { reason = why[i]; used[i] = 1 }
         if (reason == "") { reason = "NO REASON GIVEN"; bad++ }
         if (!(reason in list)) order[++kinds] = reason
         list[reason] = list[reason] sprintf("  %-28s%s\n", $1 ":" $2 (($3 > $2) ? "-" $3 : ""), $4)
