@@ -725,3 +725,151 @@ fn who_probes_a_closed_window_is_alive() {
         assert_eq!(h.tcp.state() == State::Established, lives);
     }
 }
+
+/// Nobody polls between what made it owe something and the end: it is not said any more.
+#[test]
+fn nothing_is_said_after_the_end() {
+    let c = Config {
+        keep_alive: Some(farewell::config::KeepAlive {
+            idle: Duration::from_secs(10),
+            probes: None,
+        }),
+        ..config()
+    };
+    let reset = |h: &mut Host| {
+        let header = Header {
+            seq: h.next,
+            flags: Flags::RST,
+            ..Header::default()
+        };
+        h.hears(header, &[]);
+        assert_eq!(h.tcp.state(), State::Closed);
+        h.sends()
+    };
+    let fires = |h: &mut Host| {
+        h.now = h.tcp.poll_timeout().unwrap();
+        h.tcp.handle_timeout(&h.config, h.now);
+    };
+    // The front of the queue.
+    let mut h = host();
+    h.writes(10);
+    fires(&mut h);
+    assert_eq!(reset(&mut h), []);
+    // The FIN.
+    let mut h = host();
+    h.tcp.shutdown(&h.config, h.now).unwrap();
+    assert_eq!(h.sends(), [(0, 0)]);
+    fires(&mut h);
+    assert_eq!(reset(&mut h), []);
+    // A keep-alive.
+    let mut h = Host::established(c, syn_of_the_peer());
+    fires(&mut h);
+    assert_eq!(reset(&mut h), []);
+    // A probe of a closed window.
+    let mut h = host();
+    h.window = 0;
+    h.acked(0);
+    h.writes(10);
+    fires(&mut h);
+    assert_eq!(reset(&mut h), []);
+    // An acknowledgment, and text.
+    let mut h = host();
+    let header = Header {
+        seq: h.next,
+        ack: ISS + 1,
+        flags: Flags::ACK,
+        window: h.window,
+        ..Header::default()
+    };
+    h.hears(header, b"text");
+    h.next += 4;
+    assert_eq!(h.tcp.send(&h.config, h.now, b"late"), Ok(4));
+    assert_eq!(reset(&mut h), []);
+    // A SYN.
+    let mut h = Host::opening(config(), 1_000);
+    fires(&mut h);
+    let refusal = Header {
+        ack: ISS + 1,
+        flags: Flags::RST.with(Flags::ACK),
+        ..Header::default()
+    };
+    h.hears(refusal, &[]);
+    assert_eq!((h.tcp.state(), h.sends()), (State::Closed, vec![]));
+}
+
+/// What was read before an orderly end stays, a reset flushes it.
+#[test]
+fn unread_text_outlives_an_orderly_end_only() {
+    for resets in [false, true] {
+        let mut h = host();
+        h.text(b"unread");
+        let fin = Header {
+            seq: h.next,
+            ack: ISS + 1,
+            flags: Flags::FIN.with(Flags::ACK),
+            window: h.window,
+            ..Header::default()
+        };
+        h.hears(fin, &[]);
+        h.next += 1;
+        h.tcp.shutdown(&h.config, h.now).unwrap();
+        assert_eq!(h.sends().len(), 1, "the FIN, with the ACK of theirs");
+        assert_eq!(h.tcp.state(), State::LastAck);
+        let flags = if resets { Flags::RST } else { Flags::ACK };
+        let last = Header {
+            seq: h.next,
+            ack: ISS + 2,
+            flags,
+            ..fin
+        };
+        h.hears(last, &[]);
+        assert_eq!(h.tcp.state(), State::Closed);
+        let mut into = [0; 9];
+        let read = h.tcp.receive(&h.config, &mut into);
+        if resets {
+            assert!(read.is_err());
+        } else {
+            assert_eq!(read, Ok(Received::Data(6)));
+            assert_eq!(h.tcp.receive(&h.config, &mut into), Ok(Received::End));
+        }
+    }
+}
+
+/// RFC 7323 section 5.5.
+#[test]
+fn an_old_timestamp_is_believed_after_24_days() {
+    for (days, taken) in [(23, false), (25, true)] {
+        let mut c = config();
+        c.timestamps = true;
+        c.give_up = None;
+        let stamp = |val| Options {
+            timestamps: Some(Timestamps { val, ecr: 0 }),
+            ..Options::default()
+        };
+        let mut h = Host::established(
+            c,
+            Options {
+                timestamps: stamp(1_000_000).timestamps,
+                ..syn_of_the_peer()
+            },
+        );
+        h.now = h.now + Duration::from_secs(days * 24 * 60 * 60);
+        let header = Header {
+            seq: h.next,
+            ack: ISS + 1,
+            flags: Flags::ACK,
+            window: h.window,
+            options: stamp(999_999),
+            ..Header::default()
+        };
+        h.hears(header, b"x");
+        let mut into = [0; 9];
+        let read = h.tcp.receive(&h.config, &mut into);
+        let expected = if taken {
+            Received::Data(1)
+        } else {
+            Received::Nothing
+        };
+        assert_eq!(read, Ok(expected), "{days}");
+    }
+}

@@ -330,12 +330,10 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
                 // "Turn off the other timers" (3.10.7.4, eighth), and nothing of ours is sent again.
                 self.timers = Timers::default();
                 self.ahead.clear();
-                let silent = owes::SYN | owes::FRONT | owes::PROBE | owes::KEEP_ALIVE;
-                self.owes.put(silent, false);
-                self.owes
-                    .put(owes::ACK, self.owes.has(owes::ACK) && to == State::TimeWait);
-                self.flags
-                    .put(is::FIN_HELD | is::RECOVERING | is::LOST | is::TIMING, false);
+                self.owes.0 &= match to {
+                    State::TimeWait => owes::RESET | owes::ACK,
+                    _ => owes::RESET,
+                };
                 self.buffers.discard_queued();
             }
             _ => {}
