@@ -500,12 +500,12 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
         // What answers a probe of a closed window says nothing of a loss.
         let probes = self.snd_wnd == 0 || self.flags.has(is::PROBED);
         if !self.syn_is_in_flight() && same_window && !probes && !self.flags.has(is::LOST) {
-            self.is_duplicate();
+            self.take_duplicate();
         }
     }
 
     #[inline(never)]
-    fn is_duplicate(&mut self) {
+    fn take_duplicate(&mut self) {
         self.duplicates = self.duplicates.saturating_add(1);
         let (in_flight, mss) = (self.in_flight(), self.text_per_segment());
         if self.congestion.duplicate(self.duplicates, in_flight, mss)
