@@ -10,8 +10,8 @@
 #
 # Exit status: 0 if all were caught; 1 if some were not, which are listed; 2 if something is missing.
 #
-# Needs cargo-mutants (cargo install cargo-mutants --locked). An hour and a half on two cores. JOBS (the cores) and OUT, a
-# folder for cargo-mutants' own report, may be set.
+# Needs cargo-mutants (cargo install cargo-mutants --locked). An hour and a half on two cores. JOBS (the cores), MEMORY
+# (KiB a process, 8 GB) and OUT, a folder for cargo-mutants' own report, may be set.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -34,6 +34,8 @@ if [[ -z ${OUT:-} ]]; then
     trap 'rm -rf "$OUT"' EXIT
 fi
 # What is compiled for each mutant is optimised little: the tests are done in seconds all the same.
+# A mutant that never stops must not take all memory before its time is over.
+ulimit -v "${MEMORY:-8000000}"
 export CARGO_PROFILE_TEST_OPT_LEVEL=1 CARGO_PROFILE_TEST_DEBUG=false CARGO_PROFILE_DEV_DEBUG=false
 
 round() {
