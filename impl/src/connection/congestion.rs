@@ -191,6 +191,34 @@ mod tests {
     }
 
     #[test]
+    fn large_segments_open_with_two() {
+        let mut r = Reno::default();
+        for (mss, window) in [(1_460, 14_600), (2_000, 14_600), (9_000, 18_000)] {
+            r.opened(mss, false);
+            assert_eq!(r.window(), window);
+        }
+    }
+
+    /// RFC 5681 (3.1): what is beyond a window's worth counts for the next.
+    #[test]
+    fn avoidance_counts_bytes() {
+        let mut r = opened();
+        r.timed_out(10_000, MSS);
+        while r.window() < r.threshold() {
+            r.acknowledged(MSS, MSS);
+        }
+        assert_eq!(r.window(), 5_000);
+        r.acknowledged(4_000, MSS);
+        assert_eq!(r.window(), 5_000);
+        r.acknowledged(3_000, MSS);
+        assert_eq!(r.window(), 6_000, "two thousand are left over");
+        r.acknowledged(3_999, MSS);
+        assert_eq!(r.window(), 6_000);
+        r.acknowledged(1, MSS);
+        assert_eq!(r.window(), 7_000);
+    }
+
+    #[test]
     fn an_acknowledgment_of_much_opens_by_a_segment_only() {
         let mut r = opened();
         r.acknowledged(50 * MSS, MSS);

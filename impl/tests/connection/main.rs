@@ -6,6 +6,7 @@
 
 mod ends;
 mod loss;
+mod sender;
 mod windows;
 
 use core::time::Duration;
@@ -69,15 +70,20 @@ impl Host {
     /// Its SYN has gone out.
     fn opening(config: Config, receive: usize) -> Host {
         let mut host = Host::closed(config);
+        host.opens(receive);
+        assert_eq!(host.sends(), [(u32::MAX, 0)]); // one before the first byte
+        host
+    }
+
+    /// OPEN, active; nothing goes out yet.
+    fn opens(&mut self, receive: usize) {
         let begin = Begin {
             iss: ISS,
             ts_offset: 0,
-            timestamps: config.timestamps,
+            timestamps: self.config.timestamps,
         };
         let parts = (begin, Owned::new(200_000, receive), Reno::default());
-        host.tcp.connect(&host.config, host.now, parts).unwrap();
-        assert_eq!(host.sends(), [(u32::MAX, 0)]); // one before the first byte
-        host
+        self.tcp.connect(&self.config, self.now, parts).unwrap();
     }
 
     /// LISTEN, and a SYN has come; its answer is out.
@@ -117,18 +123,23 @@ impl Host {
 
     fn with_room(config: Config, options: Options, receive: usize) -> Host {
         let mut host = Host::opening(config, receive);
-        host.now = host.now + ROUND_TRIP;
+        host.shakes(options);
+        host
+    }
+
+    /// The peer's SYN,ACK comes, a round trip later.
+    fn shakes(&mut self, options: Options) {
+        self.now = self.now + ROUND_TRIP;
         let shake = Header {
             seq: IRS,
             ack: ISS + 1,
             flags: Flags::SYN.with(Flags::ACK),
-            window: host.window,
+            window: self.window,
             options,
             ..Header::default()
         };
-        host.hears(shake, &[]);
-        assert_eq!(host.sends(), [(0, 0)]);
-        host
+        self.hears(shake, &[]);
+        assert_eq!(self.sends(), [(0, 0)]);
     }
 
     fn hears(&mut self, header: Header, payload: &[u8]) {
