@@ -4,9 +4,9 @@
 #
 #   fuzz/mutants.sh [FILE…]     all of them, or those of these files (impl/src/seq.rs)
 #
-# Two rounds: random scripts in lockstep and the tests of a single connection, which are quick; then, for the mutants that are
-# left, all tests of the engine and the fuzz targets' bodies (not the exhaustive runs). What no test can catch is named in fuzz/mutants.toml, each with the
-# reason why it changes nothing, and left out.
+# Three rounds, each for the mutants that are left: all tests of the engine, which are quick to build; random scripts in
+# lockstep with the specification; the fuzz targets' bodies over their corpora and some seeds (not the exhaustive runs). What
+# no test can catch is named in fuzz/mutants.toml, each with the reason why it changes nothing, and left out.
 #
 # Exit status: 0 if all were caught; 1 if some were not, which are listed; 2 if something is missing.
 #
@@ -48,8 +48,9 @@ round() {
 }
 
 cargo test --quiet -p farewell -p farewell-fuzz --no-default-features --lib --tests >/dev/null # without any mutant
-round --test-package farewell --test-package farewell-fuzz --cargo-arg=--test=connection --cargo-arg=--test=scripts
-round --test-package farewell --test-package farewell-fuzz --cargo-arg=--lib --cargo-arg=--tests
+round --test-package farewell --cargo-arg=--lib --cargo-arg=--tests
+round --test-package farewell-fuzz --cargo-arg=--test=scripts
+round --test-package farewell-fuzz --cargo-arg=--lib --cargo-arg=--tests
 
 report=$OUT/mutants.out
 count() { cat "$report/$1.txt" "$report/previously_$1.txt" 2>/dev/null | sort -u | grep -c . || true; }

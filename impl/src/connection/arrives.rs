@@ -76,27 +76,31 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
     /// its acknowledgment of what is in flight, or of nothing new. Most are.
     #[inline(always)]
     fn is_predicted(&self, s: &Segment<'_>) -> bool {
-        const UNUSUAL: u16 = is::CLOSE_CALLED | is::ORPHAN | is::FIN_RECEIVED | is::FIN_HELD;
         let h = &s.header;
         let is_older = |ts: Timestamps| (ts.val.wrapping_sub(self.ts_recent) as i32) < 0;
         self.state == State::Established
             && h.flags.0 & !Flags::PSH.0 == Flags::ACK.0
             && h.seq == self.rcv_nxt
-            && !self.flags.has(UNUSUAL)
+            && !self.flags.has(is::FIN_HELD)
             && h.ack.distance(self.snd_una) as u32 <= self.in_flight()
             && self.ahead.is_empty()
-            && self.buffers.window() > 0
             && s.payload.len() as u64 <= self.buffers.window().into()
             && (!self.flags.has(is::TIMESTAMPS)
                 || h.options.timestamps.is_some_and(|ts| !is_older(ts)))
     }
 
     /// What is left of [`Self::arrives`] for a predicted segment, in the same order. Of the steps left out each would have
-    /// found nothing to do: its timestamp, if they are in use, is not old, SEG.SEQ is RCV.NXT in a window that is open, RST,
+    /// found nothing to do: its timestamp, if they are in use, is not old, SEG.SEQ is RCV.NXT and its text within the window, RST,
     /// SYN and FIN are not set and ACK is, SEG.ACK is neither old nor of what was never sent, no CLOSE has been called, and
     /// nothing waits for what is missing.
     #[inline(always)]
     fn arrives_as_predicted(&mut self, config: &Config, now: Instant, s: &Segment<'_>) {
+        debug_assert!(
+            !self
+                .flags
+                .has(is::CLOSE_CALLED | is::ORPHAN | is::FIN_RECEIVED),
+            "each leaves ESTABLISHED at once"
+        );
         self.hear(config, now);
         self.take_timestamp(now, &s.header);
         let new = s.header.ack.distance(self.snd_una);
@@ -150,12 +154,11 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
         let behind = Segment {
             header: Header {
                 seq: h.seq + 1,
-                flags: Flags(h.flags.0 & !Flags::SYN.0),
                 ..*h
             },
             payload: s.payload,
         };
-        if !behind.is_empty() {
+        if !s.payload.is_empty() || h.flags.has(Flags::FIN) {
             self.text_and_fin(config, now, &behind);
         }
         Ok(())
@@ -299,13 +302,11 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
         Ok(true)
     }
 
-    /// TS.Recent (RFC 7323 section 4.3, (2)); a RST leaves it alone.
+    /// TS.Recent (RFC 7323 section 4.3, (2)). Of an acceptable RST it does not matter: that far left it ends the connection.
     #[inline(always)]
     fn take_timestamp(&mut self, now: Instant, h: &Header) {
-        if !self.flags.has(is::TIMESTAMPS) || h.flags.has(Flags::RST) {
-            return;
-        }
-        if let Some(ts) = h.options.timestamps
+        if self.flags.has(is::TIMESTAMPS)
+            && let Some(ts) = h.options.timestamps
             && h.seq.distance(self.last_ack_sent) <= 0
         {
             // It is newer, or what we had is too old to be compared.
@@ -480,9 +481,6 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
         }
         if self.flags.has(is::LOST) {
             self.congestion.acknowledged(acked, mss);
-            if self.resend < self.snd_una {
-                self.resend = self.snd_una;
-            }
         } else {
             self.congestion.partially_acknowledged(acked, mss);
             self.resend = self.snd_una;

@@ -130,9 +130,7 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
         };
         out.header.window = self.buffers.window().min(LARGEST_UNSCALED) as u16;
         self.rcv_edge = self.rcv_nxt + u32::from(out.header.window);
-        if !self.flags.has(is::SYN_REPEATED) {
-            self.timed_at = now;
-        }
+        self.timed_at = now;
         out
     }
 
@@ -239,16 +237,13 @@ impl<B: Buffers, C: Congestion> Connection<B, C> {
             && !self.owes.has(owes::PROBE)
             && !self.is_worth_sending(config, len, unsent, mss, closes)
         {
-            len = 0;
-            if unsent > 0 {
-                self.wait_for_window(now);
-                return None;
-            }
+            self.wait_for_window(now);
+            return None;
         }
         // A SYN that is still unacknowledged says nothing about the peer's window yet.
         let mut fin = closes && len == unsent && (room > len || self.syn_is_in_flight());
         if len == 0 && !fin {
-            if !self.owes.has(owes::PROBE) || in_flight > 0 {
+            if !self.owes.has(owes::PROBE) {
                 self.wait_for_window(now);
                 return None;
             }

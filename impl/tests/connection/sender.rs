@@ -110,7 +110,7 @@ fn the_last_piece_is_pushed() {
     let all = pushed(writes);
     // Nagle keeps the rest back: what goes is not the end of what was written.
     assert_eq!(all, [false, false]);
-    let _ = pushed(|h| drop(h.tcp.shutdown(&h.config, h.now)));
+    pushed(|h| h.tcp.shutdown(&h.config, h.now).unwrap());
     assert_eq!(pushed(times_out), [false], "the front again");
     assert_eq!(pushed(hears), [false], "an acknowledgment");
 }
