@@ -180,7 +180,9 @@ fn a_closed_window_is_probed_until_it_opens() {
         (Established, Established)
     );
     let mut read = net.read(B, b).0;
-    net.secs(5); // the update came at once, so did the rest
+    net.settle();
+    assert_eq!(net.sent().first().map(String::as_str), Some("B ACK"));
+    net.secs(5); // and the rest came
     read.extend(net.read(B, b).0);
     assert_eq!(read, text);
     assert_eq!(net.told(A, a).last(), Some(&Indication::Writable));
