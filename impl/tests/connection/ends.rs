@@ -153,6 +153,7 @@ fn calls_on_a_connection_that_is_over() {
     assert_eq!(waits.send(&c, now, b"x"), Err(CallError::Closing));
     assert_eq!(waits.receive(&c, &mut [0]), Ok(Received::End));
     assert_eq!(waits.shutdown(&c, now), Err(CallError::Closing));
+    assert_eq!(waits.close(&c, now), Err(CallError::Closing));
     assert_eq!(waits.handle_segment(&c, now, &segment), nobody);
     assert_eq!(waits.abort(&c), Ok(()));
     assert_eq!(waits.state(), State::Closed);
