@@ -195,3 +195,79 @@ fn what_is_new_is_not_sent_again_with_what_was_lost() {
     let next = h.acked(9_000);
     assert!(next.iter().all(|s| s.0 >= 10_000), "{next:?}");
 }
+
+/// Behind a probe that the peer refused, an acknowledgment lies beyond its closed window. The probe, sent once more, brings it;
+/// but only if there is something new in it.
+#[test]
+fn a_probe_brings_what_is_new_and_nothing_else() {
+    let mut h = host();
+    h.window = 0;
+    assert_eq!(h.acked(0), []);
+    assert_eq!(h.writes(1), []);
+    let first = h.timeout();
+    assert_eq!(h.waits(first), [(0, 1)]);
+    let text = Header {
+        seq: h.next,
+        ack: ISS + 1,
+        flags: Flags::ACK,
+        window: 0,
+        ..Header::default()
+    };
+    h.hears(text, b"x");
+    h.next += 1;
+    assert_eq!(h.sends(), [(1, 0)]);
+    assert_eq!(h.timeout(), Duration::ZERO);
+    assert_eq!(h.waits(Duration::ZERO), [(0, 1)]);
+    assert_eq!(h.last.ack, h.next);
+    // The same text again is answered, and that is all.
+    h.hears(text, b"x");
+    assert_eq!(h.sends(), [(1, 0)]);
+    assert!(h.timeout() > Duration::ZERO);
+}
+
+/// A window that closes over what is in flight and opens again asks for nothing: no probe was refused.
+#[test]
+fn what_is_in_flight_is_not_hurried_by_a_window() {
+    let mut h = host();
+    h.writes(1_000);
+    let timeout = h.timeout();
+    for window in [0, 50_000] {
+        h.window = window;
+        assert_eq!(h.acked(0), []);
+    }
+    assert_eq!(h.timeout(), timeout);
+}
+
+/// One timer serves both, and says which it is.
+#[test]
+fn the_timer_says_what_it_waits_for() {
+    let runs = |h: &Host| {
+        let mut timers = h.tcp.connection().unwrap().timers();
+        timers.find(|t| matches!(t.0, Timer::Retransmit | Timer::Persist))
+    };
+    let mut h = host();
+    assert_eq!(runs(&h), None);
+    h.writes(10);
+    assert_eq!(runs(&h).map(|t| t.0), Some(Timer::Retransmit));
+    h.window = 0;
+    h.acked(10);
+    h.writes(10);
+    assert_eq!(runs(&h).map(|t| t.0), Some(Timer::Persist));
+}
+
+/// A keep-alive waits for as long as the connection is not idle, and nobody is woken for it.
+#[test]
+fn nobody_is_woken_for_a_keep_alive_that_waits() {
+    let keep_alive = farewell::config::KeepAlive {
+        idle: Duration::from_millis(10),
+        probes: None,
+    };
+    let c = Config {
+        keep_alive: Some(keep_alive),
+        ..config()
+    };
+    let mut h = Host::established(c, syn_of_the_peer());
+    assert_eq!(h.tcp.poll_timeout(), Some(h.now + keep_alive.idle));
+    h.writes(10);
+    assert_eq!(h.tcp.poll_timeout(), Some(h.now + h.timeout()));
+}
