@@ -7,6 +7,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::*;
 use crate::seq::SeqNumber;
+use crate::wire::{Flags, Header, Segment};
 
 const LASTS: Duration = Duration::from_secs(60);
 
@@ -33,6 +34,63 @@ fn record(n: u32) -> TimeWait {
         snd_nxt: SeqNumber(n),
         rcv_nxt: SeqNumber(!n),
         ..TimeWait::default()
+    }
+}
+
+/// A record that expects 1000, in a window of `window` units of four bytes, and what it answers to `len` bytes of text that
+/// begin so far from there.
+fn answers(window: u16, from: i32, flags: Flags, len: usize) -> Answer {
+    let mut record = TimeWait {
+        snd_nxt: SeqNumber(5_000),
+        rcv_nxt: SeqNumber(1_000),
+        max_snd_wnd: 100,
+        window,
+        shift: 2,
+        ..TimeWait::default()
+    };
+    let header = Header {
+        seq: SeqNumber(1_000_u32.wrapping_add_signed(from)),
+        ack: record.snd_nxt,
+        flags,
+        ..Header::default()
+    };
+    let payload = &[0; 9][..len];
+    record.handle_segment(&Segment { header, payload })
+}
+
+#[test]
+fn its_window_is_scaled() {
+    assert_eq!(answers(100, 399, Flags::ACK, 0), Answer::Nothing);
+    assert_eq!(answers(100, 400, Flags::ACK, 0), Answer::Acknowledge);
+    assert_eq!(answers(100, -1, Flags::ACK, 0), Answer::Acknowledge);
+    let mut record = TimeWait {
+        shift: 2,
+        ..TimeWait::default()
+    };
+    record.set_window(403);
+    assert_eq!(record.window, 100);
+    record.set_window(u32::MAX);
+    assert_eq!(record.window, u16::MAX);
+}
+
+/// "Special allowance should be made to accept valid ACKs" (MUST-66): at a closed window text where it is expected goes on to
+/// the check of its ACK, which it lacks here.
+#[test]
+fn a_closed_window_looks_at_what_is_expected() {
+    let none = Flags::default();
+    assert_eq!(answers(0, 0, none, 1), Answer::Nothing);
+    assert_eq!(answers(0, 1, none, 1), Answer::Acknowledge);
+    assert_eq!(answers(0, -9, none, 1), Answer::Acknowledge);
+    assert_eq!(answers(1, 0, none, 1), Answer::Nothing);
+    assert_eq!(answers(1, 4, none, 1), Answer::Acknowledge);
+}
+
+/// RFC 9293 MAY-2 (1).
+#[test]
+fn what_reopens_it_begins_above() {
+    let old = record(5_000);
+    for (offered, chosen) in [(4_999, 5_000), (5_000, 5_000), (5_001, 5_001)] {
+        assert_eq!(old.iss_above(SeqNumber(offered)), SeqNumber(chosen));
     }
 }
 
