@@ -13,7 +13,7 @@ pub(crate) const NONE: u32 = u32::MAX;
 
 /// How far from home an entry may be. With a keyed hash nobody gets near it: of a hundred million entries one does with a
 /// probability below 10^-12.
-const FARTHEST: u8 = u8::MAX - 1;
+const FARTHEST: u8 = u8::MAX;
 
 /// Six bytes, of which the place takes four: in halves for the sake of alignment.
 #[derive(Clone, Copy, Debug)]

@@ -93,6 +93,45 @@ fn a_window_does_not_open_by_silly_steps() {
     }
 }
 
+/// The same holds of the window in an acknowledgment that goes out for another reason: a full segment or half the buffer.
+#[test]
+fn an_acknowledgment_does_not_open_it_by_less_than_a_segment() {
+    for (read, offered) in [(999, 0), (1_000, 1_000)] {
+        let mut h = Host::with_room(config(), syn_of_the_peer(), 3_000);
+        for _ in 0..3 {
+            h.text(&[0; 1_000]);
+        }
+        assert_eq!(h.last.window, 0);
+        let mut into = vec![0; read];
+        let got = h.tcp.receive(&h.config, &mut into);
+        assert_eq!(got, Ok(Received::Data(read)));
+        h.next -= 1; // left of the window
+        assert_eq!(h.acked(0).len(), 1);
+        assert_eq!(h.last.window, offered, "{read}");
+    }
+}
+
+/// TIME_WAIT offers what the connection offered, in the same units.
+#[test]
+fn time_wait_keeps_the_scale() {
+    let mut h = host();
+    h.tcp.shutdown(&h.config, h.now).unwrap();
+    assert_eq!(h.sends(), [(0, 0)]);
+    let fin = Header {
+        seq: h.next,
+        ack: ISS + 2,
+        flags: Flags::FIN.with(Flags::ACK),
+        window: h.window,
+        ..Header::default()
+    };
+    for _ in 0..2 {
+        h.hears(fin, &[]);
+        assert_eq!(h.tcp.state(), State::TimeWait);
+        assert_eq!(h.sends(), [(1, 0)]);
+    }
+    assert_eq!(h.last.window, 50_000);
+}
+
 #[test]
 fn a_queue_that_was_full_is_told_of_when_there_is_room() {
     for (len, taken) in [(200_000, false), (200_001, true)] {
