@@ -111,6 +111,18 @@ fn an_acknowledgment_does_not_open_it_by_less_than_a_segment() {
     }
 }
 
+/// Of text that goes beyond the window only what is within is taken.
+#[test]
+fn more_than_the_window_is_cut() {
+    let mut h = Host::with_room(config(), syn_of_the_peer(), 1_000);
+    let begins = h.next;
+    assert_eq!(h.text(&[7; 1_500]), [(0, 0)]);
+    assert_eq!((h.last.ack, h.last.window), (begins + 1_000, 0));
+    let mut into = [0; 2_000];
+    let read = h.tcp.receive(&h.config, &mut into);
+    assert_eq!(read, Ok(Received::Data(1_000)));
+}
+
 /// TIME_WAIT offers what the connection offered, in the same units.
 #[test]
 fn time_wait_keeps_the_scale() {
