@@ -78,23 +78,34 @@ fn an_acknowledgment_that_is_owed_outlives_closing() {
 /// RFC 9293 3.10.7.3: "If there are other controls or text in the segment, then continue processing".
 #[test]
 fn what_stands_behind_a_syn_is_taken() {
-    let mut h = Host::opening(config(), 1_000);
-    let header = Header {
-        seq: IRS,
-        ack: ISS + 1,
-        flags: Flags::SYN.with(Flags::ACK).with(Flags::FIN),
-        window: h.window,
-        options: syn_of_the_peer(),
-        ..Header::default()
-    };
-    h.hears(header, b"abc");
-    assert_eq!(h.tcp.state(), State::CloseWait);
-    h.sends();
-    assert_eq!(h.last.ack, IRS + 5);
-    let mut into = [0; 9];
-    assert_eq!(h.tcp.receive(&h.config, &mut into), Ok(Received::Data(3)));
-    assert_eq!(&into[..3], b"abc");
-    assert_eq!(h.tcp.receive(&h.config, &mut into), Ok(Received::End));
+    for (text, fin) in [(&b"abc"[..], true), (b"abc", false), (b"", true)] {
+        let mut h = Host::opening(config(), 1_000);
+        let mut flags = Flags::SYN.with(Flags::ACK);
+        if fin {
+            flags = flags.with(Flags::FIN);
+        }
+        let header = Header {
+            seq: IRS,
+            ack: ISS + 1,
+            flags,
+            window: h.window,
+            options: syn_of_the_peer(),
+            ..Header::default()
+        };
+        h.hears(header, text);
+        let state = [State::Established, State::CloseWait][usize::from(fin)];
+        assert_eq!(h.tcp.state(), state);
+        h.sends();
+        assert_eq!(h.last.ack, IRS + 1 + text.len() as u32 + u32::from(fin));
+        let mut into = [0; 9];
+        if !text.is_empty() {
+            let read = h.tcp.receive(&h.config, &mut into);
+            assert_eq!(read, Ok(Received::Data(3)));
+            assert_eq!(&into[..3], text);
+        }
+        let then = h.tcp.receive(&h.config, &mut into);
+        assert_eq!(then == Ok(Received::End), fin);
+    }
 }
 
 /// [`Endpoint`] and the stack keep such calls away; a connection by itself answers them.
