@@ -109,6 +109,7 @@ fn engine(s: &'static Scenario) -> Box<dyn Subject> {
         goals: if own { &[] } else { s.goals },
         special: s.special,
         late_resets: s.late_resets,
+        ends: None,
     };
     Box::new(Worlds::<Engine> {
         card,
@@ -136,6 +137,7 @@ fn lockstep(s: &'static Scenario) -> Box<dyn Subject> {
         goals: &[],
         special: Fault::Difference.bit(),
         late_resets: None,
+        ends: None,
     };
     Box::new(Worlds::<Both> {
         card,
@@ -151,6 +153,7 @@ pub fn registry() -> Registry {
         .chain(scenarios::all().map(lockstep));
     Registry {
         subjects: subjects.collect(),
+        progress: Vec::new(),
         cases: &[],
     }
 }

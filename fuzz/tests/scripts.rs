@@ -31,6 +31,7 @@ fn other_settings_are_another_machine() {
         keep_alive: None,
         receive_buffer: 4,
         fixed_window: false,
+        no_timer_in: None,
     };
     let opens = |engine: EngineConfig, ticks: usize| {
         type Both = Lockstep<Spec, Engine>;

@@ -54,11 +54,11 @@ const fn violated(
 pub const NOT_SHOWN: &[(u8, &str)] = &[
     (
         3,
-        "that both sides then acknowledge each other for ever is liveness; shown is that old data is taken for new",
+        "that both sides then acknowledge each other for ever is liveness (check --liveness assassinated); shown is that old data is taken for new",
     ),
     (
         13,
-        "a CLOSE_WAIT with data and no timer: the timer of a state with something unacknowledged is one rule here",
+        "a CLOSE_WAIT with data and no timer: the timer of a state with something unacknowledged is one rule here (state by state: check --liveness no-timer-close-wait)",
     ),
     (
         16,
@@ -66,11 +66,11 @@ pub const NOT_SHOWN: &[(u8, &str)] = &[
     ),
     (
         18,
-        "no clause prevents it: the application has to close (whether every close ends is liveness)",
+        "no clause prevents it: the application has to close (check --liveness never-closes)",
     ),
     (
         31,
-        "that challenge ACKs go on for ever is liveness; their throttling (RFC 5961) is not modelled",
+        "that challenge ACKs go on for ever is liveness (check --liveness half-open-both); their throttling (RFC 5961) is not modelled",
     ),
 ];
 

@@ -83,6 +83,7 @@ const SOURCES: &[(&str, &str)] = sources! {
     "world/action.rs"
     "world/apps.rs"
     "world/coverage.rs"
+    "world/fair.rs"
     "world/goals.rs"
     "world/history.rs"
     "world/host.rs"

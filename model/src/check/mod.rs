@@ -18,6 +18,7 @@
 mod control;
 mod fingerprint;
 mod frontier;
+pub mod liveness;
 mod memory;
 mod parcel;
 mod sent;

@@ -149,6 +149,9 @@ pub(super) struct Check {
     /// Every send is a step of its own: no saturation
     #[arg(long)]
     pub(super) plain: bool,
+    /// Whether every fair run ends, instead of what must never happen: all liveness scenarios if none is named
+    #[arg(long, conflicts_with_all = ["property", "plain", "engine", "threads"])]
+    pub(super) liveness: bool,
     #[command(flatten)]
     pub(super) budget: Budget,
     /// For people or machines

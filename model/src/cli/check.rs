@@ -41,11 +41,18 @@ pub(super) struct Report<'a> {
 pub(super) fn run(a: &args::Check, registry: &Registry, out: &mut Out) -> Result<Status, Failure> {
     let subjects = names::scenarios(registry, &a.scenarios)?;
     let property = a.property.as_deref().map(names::property).transpose()?;
+    if let Some(s) = subjects.iter().find(|s| s.card().ends.is_some()) {
+        return Err(Failure::usage(format!(
+            "{} is for liveness: add --liveness",
+            s.card().id
+        )));
+    }
     let setup = Setup {
         size: a.size.into(),
         profile: a.profile.into(),
         off: names::rules(&a.without)?,
         saturated: !a.plain,
+        liveness: false,
         judged: property.map(|p| p.faults),
     };
     let held = Held {

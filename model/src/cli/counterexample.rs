@@ -19,6 +19,7 @@ pub(super) fn saved(scenario: &str, setup: &Setup, property: Option<&str>, story
         property: property.map(str::to_owned),
         faults: story.faults,
         start: story.start,
+        again_from: story.again_from,
         actions: story
             .moments
             .iter()

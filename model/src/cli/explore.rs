@@ -19,6 +19,7 @@ pub(super) fn run(
         profile: Profile::default(),
         off: names::rules(&a.without)?,
         saturated: !a.plain,
+        liveness: false,
         judged: None,
     };
     // The Explorer would panic on an address that is taken: ask first.

@@ -8,7 +8,7 @@ use crate::properties;
 use crate::report::Story;
 use crate::requirements::Requirement;
 use crate::rules::{RULES, Rule, RuleSet, Shows};
-use crate::scenarios::Expect;
+use crate::scenarios::{Ends, Expect};
 use crate::spec::transition::TABLE;
 use crate::world::Goal;
 
@@ -18,6 +18,14 @@ fn rules(set: RuleSet) -> Vec<&'static str> {
 
 /// What a scenario declares.
 fn expects(card: &Card) -> Value {
+    let of_liveness = |verdict: &str, why: Option<&str>| json!({ "liveness": verdict, "why": why });
+    match card.ends {
+        Some(Ends::Always) => return of_liveness("ends", None),
+        Some(Ends::Never(why)) => return of_liveness("never-ends", Some(why)),
+        Some(Ends::WhenItsUserCloses(why)) => return of_liveness("user-never-closes", Some(why)),
+        Some(Ends::NotCleanly(why)) => return of_liveness("not-cleanly", Some(why)),
+        None => {}
+    }
     match card.expects {
         Expect::Verified => json!({ "verdict": "verified" }),
         Expect::Violated(fault, why) => {
@@ -26,7 +34,7 @@ fn expects(card: &Card) -> Value {
     }
 }
 
-fn setup(s: &Setup) -> Value {
+pub(super) fn setup(s: &Setup) -> Value {
     json!({
         "size": s.size.name(),
         "msl": s.size.msl(),
@@ -125,7 +133,7 @@ fn card(c: &Card) -> Value {
 
 /// `farewell scenarios`.
 pub(super) fn scenarios(registry: &Registry) -> Value {
-    json!({ "command": "scenarios", "scenarios": registry.subjects.iter().map(|s| card(s.card())).collect::<Vec<_>>() })
+    json!({ "command": "scenarios", "scenarios": registry.all().map(|s| card(s.card())).collect::<Vec<_>>() })
 }
 
 /// `farewell rules`.

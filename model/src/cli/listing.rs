@@ -9,7 +9,7 @@ use crate::report::diagram as drawn;
 use crate::report::text;
 use crate::requirements;
 use crate::rules::{RULES, Rule, RuleSet, Shows};
-use crate::scenarios::Expect;
+use crate::scenarios::{Ends, Expect};
 
 /// The page, in columns.
 const PAGE: usize = 108;
@@ -29,11 +29,13 @@ pub(super) fn scenarios(format: Format, registry: &Registry, out: &mut Out) -> S
         out.json(&json::scenarios(registry));
         return Status::Fine;
     }
-    for s in &registry.subjects {
+    for s in registry.all() {
         let c = s.card();
-        let declares = match c.expects {
-            Expect::Verified => String::new(),
-            Expect::Violated(fault, _) => {
+        let declares = match (c.ends, c.expects) {
+            (Some(Ends::Always), _) => " (for liveness)".to_owned(),
+            (Some(_), _) => " (for liveness; does not end well, as it must)".to_owned(),
+            (None, Expect::Verified) => String::new(),
+            (None, Expect::Violated(fault, _)) => {
                 format!(" (violates property {}, as it must)", fault.property().id)
             }
         };
@@ -105,7 +107,10 @@ pub(super) fn requirements(format: Format, out: &mut Out) -> Status {
 
 pub(super) fn show(a: &args::Show, registry: &Registry, out: &mut Out) -> Result<Status, Failure> {
     let subject = names::scenario(registry, &a.scenario)?;
-    let setup = Setup::of(a.size.into());
+    let mut setup = Setup::of(a.size.into());
+    if subject.card().ends.is_some() {
+        setup = setup.for_liveness();
+    }
     let (card, bounds) = (subject.card(), subject.bounds(&setup));
     let (judged, on) = (subject.judged(&setup), subject.rules(&setup));
     if a.format == Format::Json {
@@ -114,8 +119,9 @@ pub(super) fn show(a: &args::Show, registry: &Registry, out: &mut Out) -> Result
     }
     out.lines(&text::wrap(&format!("{}: {}", card.id, card.shows), PAGE));
     out.line("");
-    match card.expects {
-        Expect::Verified => {
+    match (card.ends, card.expects) {
+        (Some(ends), _) => out.lines(&text::wrap(&declared(ends), PAGE)),
+        (None, Expect::Verified) => {
             out.line("Declares: verified, with nothing left unexplored.");
             if let Some(by) = card.late_resets {
                 out.lines(&text::wrap(
@@ -127,7 +133,7 @@ pub(super) fn show(a: &args::Show, registry: &Registry, out: &mut Out) -> Result
                 ));
             }
         }
-        Expect::Violated(fault, why) => {
+        (None, Expect::Violated(fault, why)) => {
             out.lines(&text::wrap(
                 &format!(
                     "Declares: property {} is violated, {}: {why}.",
@@ -161,10 +167,12 @@ pub(super) fn show(a: &args::Show, registry: &Registry, out: &mut Out) -> Result
             out.line(&format!("  {}", g.text()));
         }
     }
-    out.line("");
-    out.line("Properties:");
-    for p in properties::violated(judged) {
-        hanging(&format!("  {}", p.id), p.says, 30, out);
+    if card.ends.is_none() {
+        out.line("");
+        out.line("Properties:");
+        for p in properties::violated(judged) {
+            hanging(&format!("  {}", p.id), p.says, 30, out);
+        }
     }
     out.line("");
     let off: Vec<&str> = RuleSet(RuleSet::all().0 & !on.0)
@@ -186,6 +194,20 @@ pub(super) fn show(a: &args::Show, registry: &Registry, out: &mut Out) -> Result
         ));
     }
     Ok(Status::Fine)
+}
+
+/// What a scenario for liveness declares.
+fn declared(ends: Ends) -> String {
+    match ends {
+        Ends::Always => "Declares (check --liveness): every fair run ends.".to_owned(),
+        Ends::Never(why) => format!("Declares (check --liveness): a fair run never ends: {why}."),
+        Ends::WhenItsUserCloses(why) => format!(
+            "Declares (check --liveness): a fair run never ends, because an application never closes: {why}."
+        ),
+        Ends::NotCleanly(why) => {
+            format!("Declares (check --liveness): an end, but not always a clean one: {why}.")
+        }
+    }
 }
 
 pub(super) fn diagram(format: Drawing, out: &mut Out) -> Status {

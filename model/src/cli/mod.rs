@@ -12,6 +12,7 @@ mod demands;
 mod explore;
 mod json;
 mod listing;
+mod liveness;
 mod names;
 mod output;
 mod progress;
@@ -28,7 +29,9 @@ use clap::Parser;
 
 use args::{Cli, Command};
 use output::Out;
-pub use registry::{Card, Facts, Finding, Planned, Registry, Setup, Subject, Worlds};
+pub use registry::{
+    Card, ComesTo, Facts, Finding, Planned, Progressed, Registry, Setup, Subject, Worlds,
+};
 
 /// How a command ends; the number is the exit status.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -125,6 +128,7 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Erro
 
 fn dispatch(command: Command, registry: &Registry, out: &mut Out) -> Result<Status, Failure> {
     match command {
+        Command::Check(a) if a.liveness => liveness::run(&a, registry, out),
         Command::Check(a) => check::run(&a, registry, out),
         Command::Scenarios(a) => Ok(listing::scenarios(a.format, registry, out)),
         Command::Rules(a) => Ok(listing::rules(a.format, out)),

@@ -63,7 +63,7 @@ fn unknown<'a>(
 
 /// The scenario of that name.
 pub(super) fn scenario<'a>(registry: &'a Registry, id: &str) -> Result<&'a dyn Subject, Failure> {
-    let all = registry.subjects.iter().map(|s| s.card().id);
+    let all = registry.all().map(|s| s.card().id);
     registry
         .named(id)
         .ok_or_else(|| unknown("scenario", id, all, "`farewell scenarios` lists them"))

@@ -8,15 +8,16 @@ use stateright::Model;
 
 use super::bounds;
 use crate::ablation::{self, Case};
+use crate::check::liveness::{self, Lasso, LivenessError};
 use crate::check::{self, CheckError, End, Engine, Limits, Progress, Width};
 use crate::endpoint::Endpoint;
 use crate::properties::Fault;
 use crate::report::saved::Malformed;
-use crate::report::{Story, tell};
+use crate::report::{Story, tell, tell_along};
 use crate::rules::{Profile, RuleSet};
-use crate::scenarios::{self, Expect, Size};
+use crate::scenarios::{self, Ends, Expect, Size};
 use crate::spec::{Config, Spec};
-use crate::world::{Covered, DEEP_ROOM, Goal, Plan, ROOM, State, World};
+use crate::world::{Action, Covered, DEEP_ROOM, Goal, Plan, ROOM, State, World};
 
 /// What can be chosen about a scenario.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,6 +30,8 @@ pub struct Setup {
     pub off: RuleSet,
     /// Repeated sends are added at once.
     pub saturated: bool,
+    /// For liveness: every send is a step, and nothing is judged on the way.
+    pub liveness: bool,
     /// Faults judged alone, as bits, instead of all that the scenario judges.
     pub judged: Option<u32>,
 }
@@ -41,7 +44,17 @@ impl Setup {
             profile: Profile::default(),
             off: RuleSet::EMPTY,
             saturated: true,
+            liveness: false,
             judged: None,
+        }
+    }
+
+    /// The same for liveness.
+    pub fn for_liveness(self) -> Setup {
+        Setup {
+            saturated: false,
+            liveness: true,
+            ..self
         }
     }
 
@@ -71,6 +84,52 @@ pub struct Card {
     pub special: u32,
     /// The scenario that declares the late resets which this one does not judge.
     pub late_resets: Option<&'static str>,
+    /// What its fair runs must come to, if it is for liveness.
+    pub ends: Option<Ends>,
+}
+
+/// What was decided about a scenario's fair runs, without the type of its states.
+#[derive(Clone, Debug)]
+pub struct Progressed {
+    /// What they come to.
+    pub comes_to: ComesTo,
+    /// Unique states.
+    pub states: u64,
+    /// Steps between them, those that change nothing included.
+    pub transitions: u64,
+    /// Ends among the states.
+    pub ends: u64,
+    /// States from which no end can be reached.
+    pub lost: u64,
+    /// Different segments, timers and steps that a fair run owes something to.
+    pub demands: usize,
+    /// Bytes that the graph took, with all that deciding on it takes.
+    pub bytes: u64,
+    /// The same with the states that waited to be expanded, at most, and what finds a state again.
+    pub peak: u64,
+    /// Time from start to end.
+    pub elapsed: Duration,
+}
+
+/// What the fair runs of a scenario come to.
+#[derive(Clone, Debug)]
+pub enum ComesTo {
+    /// Every one ends.
+    TheEnd,
+    /// One never does.
+    NoEnd {
+        /// That one.
+        story: Story,
+        /// No end can be reached any more where it repeats itself.
+        beyond_help: bool,
+        /// The host whose TCP waits there for a user that never closes.
+        user: Option<usize>,
+    },
+    /// At the end of this story a clean end has become impossible.
+    Unclean {
+        /// The way there.
+        story: Story,
+    },
 }
 
 /// What a run found, without the type of its states.
@@ -120,7 +179,19 @@ pub trait Subject: Send + Sync {
         limits: &Limits,
         progress: &(dyn Fn(&Progress) + Sync),
     ) -> Result<Finding, CheckError>;
-    /// Takes the actions of these words (each with its line), from one of the initial states.
+    /// Decides whether every fair run ends.
+    ///
+    /// # Errors
+    ///
+    /// When the graph of all states cannot be built.
+    fn decide(
+        &self,
+        setup: &Setup,
+        limits: &Limits,
+        progress: &(dyn Fn(&Progress) + Sync),
+    ) -> Result<Progressed, LivenessError>;
+    /// Takes the actions of these words (each with its line), from one of the initial states. From `again_from` on, if
+    /// that is given, the run must repeat itself, fairly.
     ///
     /// # Errors
     ///
@@ -130,6 +201,7 @@ pub trait Subject: Send + Sync {
         setup: &Setup,
         start: usize,
         actions: &[(usize, String)],
+        again_from: Option<usize>,
     ) -> Result<Story, Malformed>;
     /// Serves stateright's Explorer at an address, for ever.
     fn explore(&self, setup: &Setup, at: SocketAddr);
@@ -137,8 +209,10 @@ pub trait Subject: Send + Sync {
 
 /// Everything the command can run.
 pub struct Registry {
-    /// The scenarios, in the order of a default run.
+    /// The scenarios for safety, in the order of a default run.
     pub subjects: Vec<Box<dyn Subject>>,
+    /// The scenarios for liveness.
+    pub progress: Vec<Box<dyn Subject>>,
     /// The rows of the ablation matrix.
     pub cases: &'static [Case],
 }
@@ -154,6 +228,7 @@ impl Registry {
                 goals: s.goals,
                 special: s.special,
                 late_resets: s.late_resets,
+                ends: s.ends,
             };
             let plan =
                 |s: &scenarios::Scenario, setup: &Setup| s.plan(setup.size, setup.rules_off());
@@ -165,16 +240,19 @@ impl Registry {
         };
         Registry {
             subjects: scenarios::all().map(subject).collect(),
+            progress: scenarios::progress().map(subject).collect(),
             cases: ablation::CASES,
         }
     }
 
+    /// The scenarios for safety and those for liveness.
+    pub fn all(&self) -> impl Iterator<Item = &dyn Subject> {
+        self.subjects.iter().chain(&self.progress).map(Box::as_ref)
+    }
+
     /// The scenario of that name.
     pub fn named(&self, id: &str) -> Option<&dyn Subject> {
-        self.subjects
-            .iter()
-            .find(|s| s.card().id == id)
-            .map(Box::as_ref)
+        self.all().find(|s| s.card().id == id)
     }
 }
 
@@ -222,7 +300,48 @@ impl<E: Endpoint> Worlds<E> {
                 plan.judged &= !Fault::FalseReset.bit();
             }
         }
+        if setup.liveness {
+            plan.saturated = false;
+            plan.judged = 0;
+        }
         plan
+    }
+
+    fn progress<const N: usize>(
+        &self,
+        setup: &Setup,
+        limits: &Limits,
+        progress: &(dyn Fn(&Progress) + Sync),
+    ) -> Result<Progressed, LivenessError> {
+        let world = World::<E, N>::new(self.plan(setup));
+        let d = liveness::decide(&world, limits, progress)?;
+        let comes_to = match d.verdict {
+            liveness::Verdict::Live => ComesTo::TheEnd,
+            liveness::Verdict::NeverEnds { lasso, beyond_help } => {
+                let idle = |s: &State<E::Image, N>| {
+                    (0..2).find(|&h| world.is_never_closed_by_its_user(s, h))
+                };
+                ComesTo::NoEnd {
+                    user: lasso.states.last().and_then(idle),
+                    story: told(&world, &lasso),
+                    beyond_help,
+                }
+            }
+            liveness::Verdict::NotClean { way } => ComesTo::Unclean {
+                story: told(&world, &way),
+            },
+        };
+        Ok(Progressed {
+            comes_to,
+            states: d.states,
+            transitions: d.transitions,
+            ends: d.ends,
+            lost: d.lost,
+            demands: d.demands,
+            bytes: d.bytes,
+            peak: d.peak,
+            elapsed: d.elapsed,
+        })
     }
 
     fn run<const N: usize>(
@@ -254,10 +373,11 @@ impl<E: Endpoint> Worlds<E> {
         setup: &Setup,
         start: usize,
         actions: &[(usize, String)],
+        again_from: Option<usize>,
     ) -> Result<Story, Malformed> {
         let world = World::<E, N>::new(self.plan(setup));
-        let mut trace: Vec<State<E::Image, N>> = world.initial_states();
-        if start >= trace.len() {
+        let initial = world.initial_states();
+        let Some(first) = initial.get(start) else {
             let why = format!(
                 "there is no initial state {start}; the model has changed since this file was written"
             );
@@ -265,17 +385,20 @@ impl<E: Endpoint> Worlds<E> {
                 line: actions.first().map_or(1, |a| a.0),
                 why,
             });
-        }
-        trace = vec![trace[start]];
+        };
+        let mut lasso = Lasso {
+            states: vec![*first],
+            steps: Vec::new(),
+            again_from: again_from.unwrap_or(actions.len()),
+        };
+        let mut here = *first;
+        let mut taken = Vec::new();
         for (line, words) in actions {
-            let here = trace[trace.len() - 1];
-            let mut found = None;
-            world.for_each_step(&here, &mut Covered::default(), &mut |action, next| {
-                if found.is_none() && action.describe(&world.bases()) == *words {
-                    found = Some(*next);
-                }
-            });
-            let Some(next) = found else {
+            // A run that repeats itself has steps in vain; others have none.
+            let found = world
+                .step_in_words(&here, words, setup.liveness)
+                .and_then(|n| Some((n, world.nth_step(&here, n)?)));
+            let Some((n, (action, next))) = found else {
                 let why = if here.faults() & world.plan.judged != 0 {
                     "nothing follows a violation; the model has changed since this file was written"
                         .to_owned()
@@ -286,15 +409,43 @@ impl<E: Endpoint> Worlds<E> {
                 };
                 return Err(Malformed { line: *line, why });
             };
-            trace.push(next);
+            here = next;
+            lasso.states.push(next);
+            lasso.steps.push(n);
+            taken.push(action);
         }
-        Ok(tell(&world, &trace))
+        if again_from.is_some_and(|n| n < actions.len()) && !liveness::is_fair(&world, &lasso) {
+            let why = "this run does not repeat itself fairly any more; the model has changed since this file was written";
+            return Err(Malformed {
+                line: actions.last().map_or(1, |a| a.0),
+                why: why.to_owned(),
+            });
+        }
+        let mut story = tell_along(&world, &lasso.states, &taken);
+        story.again_from = again_from;
+        Ok(story)
     }
 
     fn serve<const N: usize>(&self, setup: &Setup, at: SocketAddr) {
         // Returns only when the server does.
         let _ = World::<E, N>::new(self.plan(setup)).checker().serve(at);
     }
+}
+
+/// A run that goes on for ever, told.
+fn told<E: Endpoint, const N: usize>(
+    world: &World<E, N>,
+    lasso: &Lasso<State<E::Image, N>>,
+) -> Story {
+    let actions: Vec<Action> = lasso
+        .states
+        .iter()
+        .zip(&lasso.steps)
+        .map_while(|(s, n)| world.nth_step(s, *n).map(|(action, _)| action))
+        .collect();
+    let mut story = tell_along(world, &lasso.states, &actions);
+    story.again_from = Some(lasso.again_from);
+    story
 }
 
 impl<E: Endpoint> Subject for Worlds<E> {
@@ -347,11 +498,25 @@ impl<E: Endpoint> Subject for Worlds<E> {
         setup: &Setup,
         start: usize,
         actions: &[(usize, String)],
+        again_from: Option<usize>,
     ) -> Result<Story, Malformed> {
         if setup.size == Size::Deep {
-            self.walk::<DEEP_ROOM>(setup, start, actions)
+            self.walk::<DEEP_ROOM>(setup, start, actions, again_from)
         } else {
-            self.walk::<ROOM>(setup, start, actions)
+            self.walk::<ROOM>(setup, start, actions, again_from)
+        }
+    }
+
+    fn decide(
+        &self,
+        setup: &Setup,
+        limits: &Limits,
+        progress: &(dyn Fn(&Progress) + Sync),
+    ) -> Result<Progressed, LivenessError> {
+        if setup.size == Size::Deep {
+            self.progress::<DEEP_ROOM>(setup, limits, progress)
+        } else {
+            self.progress::<ROOM>(setup, limits, progress)
         }
     }
 

@@ -47,10 +47,11 @@ pub(super) fn run(a: &args::Replay, registry: &Registry, out: &mut Out) -> Resul
         profile: saved.profile,
         off: saved.off,
         saturated: saved.saturated,
+        liveness: saved.again_from.is_some(),
         judged,
     };
     let story = subject
-        .replay(&setup, saved.start, &saved.actions)
+        .replay(&setup, saved.start, &saved.actions, saved.again_from)
         .map_err(|e| Failure::usage(format!("{name}: {e}")))?;
     let off: Vec<&str> = saved.off.iter().map(Rule::id).collect();
     let without = if off.is_empty() {
@@ -65,6 +66,14 @@ pub(super) fn run(a: &args::Replay, registry: &Registry, out: &mut Out) -> Resul
         saved.profile.name()
     ));
     counterexample::print(&story, None, a.absolute, out);
+    if let Some(from) = saved.again_from {
+        out.line(if from < saved.actions.len() {
+            "The run repeats itself for ever and is fair, as the file says."
+        } else {
+            "The run is possible. That nothing leads to a clean end any more, `farewell check --liveness` decides."
+        });
+        return Ok(Status::Violated);
+    }
     let words = |bits: u32| {
         properties::faults(bits)
             .map(|f| f.text())

@@ -6,7 +6,8 @@ use std::sync::{Arc, OnceLock};
 use super::Failure;
 use super::args::{Budget, Format};
 use super::progress::Line;
-use super::registry::{Finding, Setup, Subject};
+use super::registry::{Finding, Progressed, Setup, Subject};
+use crate::check::liveness::LivenessError;
 use crate::check::{self, Engine, Limits};
 
 /// Engine, limits and the line of progress.
@@ -46,6 +47,20 @@ impl Session {
         let found = subject.check(setup, self.engine, &self.limits, &|p| {
             self.line.show(id, at, of, p)
         });
+        self.line.clear();
+        found
+    }
+
+    /// Decides whether one scenario's fair runs end, the `at`-th of `of`.
+    pub(super) fn decide(
+        &self,
+        subject: &dyn Subject,
+        setup: &Setup,
+        at: usize,
+        of: usize,
+    ) -> Result<Progressed, LivenessError> {
+        let id = subject.card().id;
+        let found = subject.decide(setup, &self.limits, &|p| self.line.show(id, at, of, p));
         self.line.clear();
         found
     }

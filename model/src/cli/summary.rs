@@ -113,7 +113,7 @@ pub(super) fn foot(report: &Report<'_>, out: &mut Out) {
     fact("bounds", bounds(report));
     fact(
         "not in it",
-        "attackers off the path, urgent data, SACK, congestion control, Fast Open, ICMP; progress (liveness)".into(),
+        "attackers off the path, urgent data, SACK, congestion control, Fast Open, ICMP; progress (check --liveness)".into(),
     );
     for lack in &report.lacks {
         fact("LACKS", lack.clone());

@@ -161,6 +161,7 @@ mod tests {
             goals: &[Goal::Finished],
             special: 0,
             late_resets: None,
+            ends: None,
         }
     }
 

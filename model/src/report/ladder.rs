@@ -30,15 +30,26 @@ pub fn draw(story: &Story, absolute: bool) -> String {
     };
     page.head();
     let beats: Vec<&Beat> = story.beats().collect();
+    // Where what is repeated begins: nothing is drawn across it.
+    let begins = |from: usize| story.moments.iter().take(from).map(|m| m.beats.len()).sum();
+    let again: Option<usize> = story.again_from.map(begins);
     let mut skip = None;
     for n in 0..beats.len() {
+        if again == Some(n) {
+            page.mark("again and again from here");
+        }
+        let (first, last) = match again {
+            Some(at) if n < at => (0, at),
+            Some(at) => (at, beats.len()),
+            None => (0, beats.len()),
+        };
         if skip == Some(n) {
             skip = None;
             continue;
         }
         match beats[n] {
             // An arrow that is all there when the next thing that happens is its arrival.
-            Beat::Sent { segment } if page.arrives_next(&beats[n + 1..], *segment) => {}
+            Beat::Sent { segment } if page.arrives_next(&beats[n + 1..last], *segment) => {}
             Beat::Note { host, text } => {
                 // The state that a call leads to stands on its line if there is room.
                 let mut words = text.clone();
@@ -57,10 +68,17 @@ pub fn draw(story: &Story, absolute: bool) -> String {
                     skip = Some(n + 1);
                     state = Some(s.name());
                 }
-                let follows_send = page.follows_send(&beats[..n], beats[n]);
+                let follows_send = page.follows_send(&beats[first..n], beats[n]);
                 page.arrow(beats[n], state, follows_send);
             }
             beat => page.beat(beat, &beats[n + 1..]),
+        }
+    }
+    if let Some(at) = again {
+        if at >= beats.len() {
+            page.mark("from here on nothing happens any more");
+        } else {
+            page.mark("and so on, for ever");
         }
     }
     page.foot();
@@ -95,6 +113,17 @@ impl Page<'_> {
             .push(format!("{} {a}{gap}{b}", " ".repeat(self.side)));
         let [left, right] = self.story.begins.map(|s| s.name());
         self.row(left, "", right);
+    }
+
+    /// A line across the page.
+    fn mark(&mut self, text: &str) {
+        let text = format!(" {text} ");
+        let wide = self.middle + 2;
+        let before = wide.saturating_sub(width(&text)) / 2;
+        let after = wide.saturating_sub(width(&text) + before);
+        let line = format!("{}{text}{}", "═".repeat(before), "═".repeat(after));
+        let side = "═".repeat(self.side + 1);
+        self.rows.push(format!("{side}{line}{side}"));
     }
 
     fn beside(&mut self, host: usize, text: &str) {

@@ -13,4 +13,4 @@ pub mod tell;
 pub mod text;
 
 pub use story::Story;
-pub use tell::{outcome, tell};
+pub use tell::{outcome, tell, tell_along};

@@ -10,6 +10,8 @@ use crate::scenarios::Size;
 
 /// The first line of every file.
 pub const HEADER: &str = "farewell counterexample, version 1";
+/// The field of a run that never ends; other files lack it.
+const AGAIN: &str = "again-from";
 
 /// A counterexample as it stands in a file.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -30,6 +32,8 @@ pub struct Saved {
     pub faults: u32,
     /// Which initial state it begins in.
     pub start: usize,
+    /// The action with which begins what is repeated for ever, counted from 0; for a run that never ends.
+    pub again_from: Option<usize>,
     /// The actions, each with the number of its line.
     pub actions: Vec<(usize, String)>,
 }
@@ -64,7 +68,9 @@ impl Saved {
         if let Some(p) = &self.property {
             name += &format!("-{p}");
         }
-        if !self.saturated {
+        if self.again_from.is_some() {
+            name += "-never-ends";
+        } else if !self.saturated {
             name += "-plain";
         }
         name + ".farewell"
@@ -96,6 +102,9 @@ impl Saved {
         field("property", self.property.as_deref().unwrap_or("all"));
         field("faults", &faults.join(" "));
         field("start", &self.start.to_string());
+        if let Some(n) = self.again_from {
+            field(AGAIN, &n.to_string());
+        }
         for f in properties::faults(self.faults) {
             out += &format!("# {}\n", f.text());
         }
@@ -153,18 +162,11 @@ impl Saved {
                 ));
             }
         }
-        let mut lines = lines.filter(|(_, l)| !l.is_empty() && !l.starts_with('#'));
+        let mut lines = lines
+            .filter(|(_, l)| !l.is_empty() && !l.starts_with('#'))
+            .peekable();
         let mut last = 1;
-        let mut field = |name: &str| -> Result<(usize, String), Malformed> {
-            let (n, line) = lines
-                .next()
-                .ok_or_else(|| malformed(last + 1, format!("ends before `{name}:`")))?;
-            last = n;
-            let value = line.strip_prefix(name).and_then(|l| l.strip_prefix(':'));
-            value
-                .map(|v| (n, v.trim().to_owned()))
-                .ok_or_else(|| malformed(n, format!("`{name}:` expected, not `{line}`")))
-        };
+        let mut field = |name: &str| next_field(&mut lines, &mut last, name);
         let (_, scenario) = field("scenario")?;
         let (n, size) = field("size")?;
         let size = Size::ALL
@@ -212,8 +214,16 @@ impl Saved {
         let start = start
             .parse()
             .map_err(|_| malformed(n, format!("`{start}` is no number")))?;
-        field("actions")?;
-        let actions = lines.map(|(n, l)| (n, l.to_owned())).collect();
+        let mut again_from = None;
+        if lines.peek().is_some_and(|(_, l)| l.starts_with(AGAIN)) {
+            let (n, from) = next_field(&mut lines, &mut last, AGAIN)?;
+            let from = from
+                .parse()
+                .map_err(|_| malformed(n, format!("`{from}` is no number")))?;
+            again_from = Some((n, from));
+        }
+        next_field(&mut lines, &mut last, "actions")?;
+        let actions: Vec<(usize, String)> = lines.map(|(n, l)| (n, l.to_owned())).collect();
         Ok(Saved {
             scenario,
             size,
@@ -223,9 +233,34 @@ impl Saved {
             property,
             faults,
             start,
+            again_from: match again_from {
+                Some((n, from)) if from > actions.len() => {
+                    return Err(malformed(
+                        n,
+                        format!("there is no action {from}: only {}", actions.len()),
+                    ));
+                }
+                Some((_, from)) => Some(from),
+                None => None,
+            },
             actions,
         })
     }
+}
+
+fn next_field<'a>(
+    lines: &mut impl Iterator<Item = (usize, &'a str)>,
+    last: &mut usize,
+    name: &str,
+) -> Result<(usize, String), Malformed> {
+    let (n, line) = lines
+        .next()
+        .ok_or_else(|| malformed(*last + 1, format!("ends before `{name}:`")))?;
+    *last = n;
+    let value = line.strip_prefix(name).and_then(|l| l.strip_prefix(':'));
+    value
+        .map(|v| (n, v.trim().to_owned()))
+        .ok_or_else(|| malformed(n, format!("`{name}:` expected, not `{line}`")))
 }
 
 #[cfg(test)]
@@ -242,6 +277,7 @@ mod tests {
             property: Some("stream".into()),
             faults: Fault::Mixed.bit() | Fault::Order.bit(),
             start: 1,
+            again_from: None,
             actions: vec![(13, "tick".into()), (14, "A: ABORT".into())],
         }
     }
@@ -254,6 +290,12 @@ mod tests {
             saved.file_name(),
             "reuse-smoke-without-time-wait-without-paws-stream.farewell"
         );
+        let endless = Saved {
+            again_from: Some(1),
+            actions: vec![(14, "tick".into()), (15, "A: ABORT".into())],
+            ..saved
+        };
+        assert_eq!(Saved::parse(&endless.text()), Ok(endless));
     }
 
     #[test]
@@ -278,6 +320,9 @@ mod tests {
             malformed(8, "no fault `Muddled`")
         );
         assert_eq!(wrong("start: 1", "start: one").line, 9);
+        let why = |line: &str| wrong("actions:", &format!("{line}\nactions:")).why;
+        assert_eq!(why("again-from: x"), "`x` is no number");
+        assert_eq!(why("again-from: 3"), "there is no action 3: only 2");
         assert_eq!(
             Saved::parse(&text[..text.find("start").unwrap()])
                 .unwrap_err()

@@ -156,6 +156,8 @@ pub struct Story {
     pub segments: Vec<Carried>,
     /// Its moments, one for each action.
     pub moments: Vec<Moment>,
+    /// The moment with which begins what is repeated for ever, if anything is.
+    pub again_from: Option<usize>,
     /// What went wrong at its end, as bits of [`crate::properties::Fault`].
     pub faults: u32,
 }

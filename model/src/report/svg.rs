@@ -40,7 +40,22 @@ pub fn sequence(story: &Story) -> String {
     for (host, state) in story.begins.iter().enumerate() {
         beside(&mut body, host, 0, state.name());
     }
-    for beat in story.beats() {
+    let begins = |from: usize| story.moments.iter().take(from).map(|m| m.beats.len()).sum();
+    let again: Option<usize> = story.again_from.map(begins);
+    let across = |body: &mut String, row: usize, words: &str| {
+        let at = y(row);
+        let _ = write!(
+            body,
+            "<line x1='20' y1='{at}' x2='{}' y2='{at}' stroke='black' stroke-width='3'/>",
+            WIDTH - 20
+        );
+        text(body, (X[0] + X[1]) / 2, at - 6, "middle", words);
+    };
+    for (n, beat) in story.beats().enumerate() {
+        if again == Some(n) {
+            across(&mut body, row, "again and again from here");
+            row += 1;
+        }
         match beat {
             Beat::Tick { now: n, of } => {
                 now = *n;
@@ -84,6 +99,10 @@ pub fn sequence(story: &Story) -> String {
                 row += 1;
             }
         }
+    }
+    if again.is_some() {
+        across(&mut body, row, "and so on, for ever");
+        row += 1;
     }
     for f in properties::faults(story.faults) {
         text(

@@ -21,6 +21,7 @@ pub fn tcp(size: Size) -> Config {
         keep_alive: None,
         receive_buffer: 4,
         fixed_window: true,
+        no_timer_in: None,
     }
 }
 

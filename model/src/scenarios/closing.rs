@@ -424,7 +424,7 @@ fn behind_a_window(size: Size, last: Step) -> Plan<Spec> {
 }
 
 /// A host has room for one byte and reads when its script says so: its window closes.
-fn reads_late(plan: Plan<Spec>, host: usize) -> Plan<Spec> {
+pub(super) fn reads_late(plan: Plan<Spec>, host: usize) -> Plan<Spec> {
     let mut plan = plan.both(|h| h.tcp.fixed_window = false);
     plan.hosts[host].reads = false;
     plan.hosts[host].tcp.receive_buffer = 1;

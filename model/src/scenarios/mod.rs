@@ -6,6 +6,7 @@
 pub mod build;
 mod closing;
 mod failures;
+mod progress;
 mod readings;
 mod reuse;
 
@@ -66,6 +67,19 @@ pub enum Expect {
     Violated(Fault, &'static str),
 }
 
+/// What a scenario's fair runs come to, on the graph of all states.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ends {
+    /// Every one ends.
+    Always,
+    /// One never ends, for this reason.
+    Never(&'static str),
+    /// One never ends, because an application never closes: no fault of TCP's.
+    WhenItsUserCloses(&'static str),
+    /// All end, but where both are connected and nobody has done any harm, a clean end can become impossible.
+    NotCleanly(&'static str),
+}
+
 /// A scenario.
 #[derive(Clone, Copy)]
 pub struct Scenario {
@@ -86,6 +100,9 @@ pub struct Scenario {
     /// old SYN,ACK can seem to open a connection that a RST then ends. Such a scenario does not judge
     /// [`Fault::FalseReset`] and names the one that declares it.
     pub late_resets: Option<&'static str>,
+    /// What its fair runs must come to; `None` for a scenario that is for safety. One that says so is for liveness, and pins
+    /// the states of its plain graph.
+    pub ends: Option<Ends>,
     /// Its world at a size.
     pub build: fn(Size) -> Plan<Spec>,
 }
@@ -99,6 +116,7 @@ const SCENARIO: Scenario = Scenario {
     pinned: [0, 0],
     special: 0,
     late_resets: None,
+    ends: None,
     build: |size| build::world(size, &[], &[]),
 };
 
@@ -134,7 +152,7 @@ impl Plan<Spec> {
     }
 }
 
-/// Every scenario, in the order of a default run.
+/// Every scenario for safety, in the order of a default run.
 pub fn all() -> impl Iterator<Item = &'static Scenario> {
     [
         closing::SCENARIOS,
@@ -146,7 +164,12 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
     .flatten()
 }
 
+/// The scenarios that are for liveness.
+pub fn progress() -> impl Iterator<Item = &'static Scenario> {
+    progress::SCENARIOS.iter()
+}
+
 /// The scenario of that name.
 pub fn named(id: &str) -> Option<&'static Scenario> {
-    all().find(|s| s.id == id)
+    all().chain(progress()).find(|s| s.id == id)
 }

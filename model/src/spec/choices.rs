@@ -1,6 +1,6 @@
 //! What RFC 9293 leaves open, as values; and the readings of its contradictions.
 
-use crate::endpoint::MAX_DATA;
+use crate::endpoint::{MAX_DATA, TcpState};
 use crate::rules::RuleSet;
 
 /// When acknowledgments of data go out.
@@ -154,4 +154,6 @@ pub struct Config {
     pub receive_buffer: u8,
     /// The user reads at once, so the window never changes: SND.WL1 and SND.WL2 decide nothing and stay zero.
     pub fixed_window: bool,
+    /// A state in which the retransmission timer does not run, though it should: to see what it is for.
+    pub no_timer_in: Option<TcpState>,
 }

@@ -16,7 +16,10 @@ pub(super) fn armed(c: &Config, t: &Tcb) -> Armed {
     let in_flight = t.snd_nxt != t.snd_una;
     let open = !matches!(t.state, Closed | Listen | TimeWait);
     let closing = matches!(t.state, FinWait1 | Closing | LastAck);
-    let retransmit = open && in_flight && (!closing || c.rules.has(Rule::RetransmitFin));
+    let retransmit = open
+        && in_flight
+        && (!closing || c.rules.has(Rule::RetransmitFin))
+        && c.no_timer_in != Some(t.state);
     let closed_window = matches!(
         t.state,
         Established | FinWait1 | CloseWait | Closing | LastAck

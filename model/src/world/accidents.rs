@@ -17,7 +17,7 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         &self,
         at: At<'_, E::Image, N>,
         trial: &mut Trial<'_, E::Image, N>,
-        each: &mut impl FnMut(Action, &State<E::Image, N>),
+        each: &mut impl FnMut(Action, &Trial<'_, E::Image, N>),
     ) {
         let At { s, host, before } = at;
         let plan = &self.plan.hosts[host];
@@ -27,10 +27,11 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         let aborts = plan.aborts && open && !lingering;
         if aborts && self.host_step(at, &HostStep::call(Call::Abort, None), trial) {
             trial.next.apps[host].pc = self.end_of_script(&trial.next, host);
-            each(Action::Abort(host as u8), &trial.next);
+            each(Action::Abort(host as u8), trial);
         }
-        let Trial { next, covered, .. } = trial;
+        trial.sent.clear();
         if app.crashes < plan.crashes && open {
+            let Trial { next, covered, .. } = trial;
             *next = *s;
             next.ends[host] = E::boot(&plan.tcp);
             let a = &mut next.apps[host];
@@ -48,14 +49,15 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             next.seen.life_mut(host, app.life).set_cause();
             self.settle(next, host);
             self.saturate_from(next, saturate::Changed::Host(host, s), covered);
-            each(Action::Crash(host as u8), next);
+            each(Action::Crash(host as u8), trial);
         }
         if plan.vanishes && open {
+            let next = &mut trial.next;
             *next = *s;
             next.apps[host].gone = 1;
             next.ends[host] = E::boot(&plan.tcp);
             next.seen.life_mut(host, app.life).set_cause();
-            each(Action::Vanish(host as u8), next);
+            each(Action::Vanish(host as u8), trial);
         }
     }
 
@@ -64,20 +66,21 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         &self,
         s: &State<E::Image, N>,
         trial: &mut Trial<'_, E::Image, N>,
-        each: &mut impl FnMut(Action, &State<E::Image, N>),
+        each: &mut impl FnMut(Action, &Trial<'_, E::Image, N>),
     ) {
-        let Trial { next, covered, .. } = trial;
+        trial.sent.clear();
         for (n, stray) in (0u8..7).zip(&self.plan.strays) {
             let to = 1 - usize::from(stray.host & 1);
             let bit = 2 << n;
             if s.phase & bit == 0
                 && E::observe(&self.plan.hosts[to].tcp, &s.ends[to]).state == stray.meets
             {
+                let Trial { next, covered, .. } = &mut *trial;
                 *next = *s;
                 next.phase |= bit;
                 self.stray(next, stray);
                 self.saturate_from(next, saturate::Changed::Everything, covered);
-                each(Action::Stray(n), next);
+                each(Action::Stray(n), trial);
             }
         }
     }

@@ -16,7 +16,7 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         &self,
         at: At<'_, E::Image, N>,
         trial: &mut Trial<'_, E::Image, N>,
-        each: &mut impl FnMut(Action, &State<E::Image, N>),
+        each: &mut impl FnMut(Action, &Trial<'_, E::Image, N>),
     ) {
         let At { s, host, before } = at;
         let app = &s.apps[host];
@@ -89,10 +89,11 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         if before.state == TcpState::Listen && matches!(step, Step::Send(_) | Step::Finish(_)) {
             return;
         }
-        if !self.host_step(at, &HostStep::call(call, None), trial) {
+        if !self.calls(at, &HostStep::call(call, None), trial) {
             return;
         }
         if matches!(step, Step::Finish(_)) {
+            let text = trial.sent.clone();
             let mut sent = trial.next;
             sent.apps[host].pc -= 1; // the step is over only when the close has been called too
             let before = E::observe(&plan.tcp, &sent.ends[host]);
@@ -102,8 +103,21 @@ impl<E: Endpoint, const N: usize> World<E, N> {
                 before: &before,
             };
             self.host_step(at, &HostStep::call(Call::Shutdown, None), trial);
+            if trial.sent.try_extend_from_slice(&text).is_err() {
+                self.coverage.hit_bound();
+            }
         }
-        each(Action::App(host as u8, None), &trial.next);
+        each(Action::App(host as u8, None), trial);
+    }
+
+    /// A user's call. One that would change nothing is not made yet, even where other steps in vain are taken.
+    fn calls(
+        &self,
+        at: At<'_, E::Image, N>,
+        step: &HostStep<'_>,
+        trial: &mut Trial<'_, E::Image, N>,
+    ) -> bool {
+        self.host_step(at, step, trial) && (!trial.every || trial.next != *at.s)
     }
 
     /// A step that only waits is taken when it is `over`.
@@ -112,12 +126,13 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         at: At<'_, E::Image, N>,
         over: bool,
         trial: &mut Trial<'_, E::Image, N>,
-        each: &mut impl FnMut(Action, &State<E::Image, N>),
+        each: &mut impl FnMut(Action, &Trial<'_, E::Image, N>),
     ) {
         if over {
             trial.next = *at.s;
+            trial.sent.clear();
             trial.next.apps[at.host].pc += 1;
-            each(Action::App(at.host as u8, None), &trial.next);
+            each(Action::App(at.host as u8, None), trial);
         }
     }
 
@@ -127,13 +142,13 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         at: At<'_, E::Image, N>,
         timestamps: bool,
         trial: &mut Trial<'_, E::Image, N>,
-        each: &mut impl FnMut(Action, &State<E::Image, N>),
+        each: &mut impl FnMut(Action, &Trial<'_, E::Image, N>),
     ) {
         for isn in self.isns(at.s, at.host) {
             let iss = self.bases[at.host] + isn as u32;
             let step = HostStep::call(Call::OpenActive { timestamps }, Some(iss));
-            if self.host_step(at, &step, trial) {
-                each(Action::App(at.host as u8, Some(isn)), &trial.next);
+            if self.calls(at, &step, trial) {
+                each(Action::App(at.host as u8, Some(isn)), trial);
             }
         }
     }
@@ -143,7 +158,7 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         &self,
         at: At<'_, E::Image, N>,
         trial: &mut Trial<'_, E::Image, N>,
-        each: &mut impl FnMut(Action, &State<E::Image, N>),
+        each: &mut impl FnMut(Action, &Trial<'_, E::Image, N>),
     ) {
         let At { s, host, before } = at;
         let app = &s.apps[host];
@@ -200,7 +215,7 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         at: At<'_, E::Image, N>,
         life: u8,
         trial: &mut Trial<'_, E::Image, N>,
-        each: &mut impl FnMut(Action, &State<E::Image, N>),
+        each: &mut impl FnMut(Action, &Trial<'_, E::Image, N>),
     ) {
         let At { s, host, .. } = at;
         let mut from = *s;
@@ -215,8 +230,8 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         match script.steps.first() {
             Some(Step::Listen(_)) => {
                 let step = HostStep::call(Call::OpenPassive { timestamps }, None);
-                if self.host_step(at, &step, trial) {
-                    each(Action::App(host as u8, None), &trial.next);
+                if self.calls(at, &step, trial) {
+                    each(Action::App(host as u8, None), trial);
                 }
             }
             Some(Step::Connect(_)) => self.open_active(at, timestamps, trial, each),

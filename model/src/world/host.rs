@@ -13,6 +13,7 @@ use crate::endpoint::{
 use crate::properties::Fault;
 use crate::rules::Rule;
 use crate::seq::Seq;
+use arrayvec::ArrayVec;
 
 /// A host that is about to take a step.
 pub(super) struct At<'a, I, const N: usize> {
@@ -36,8 +37,15 @@ pub(super) struct Trial<'a, I, const N: usize> {
     pub(super) next: State<I, N>,
     /// What it did.
     pub(super) out: Effects,
+    /// What it sent, also what was in flight already.
+    pub(super) sent: Sent,
+    /// Steps that change nothing are taken too: for liveness, where a segment that is sent or delivered in vain counts.
+    pub(super) every: bool,
     pub(super) covered: &'a mut Covered,
 }
+
+/// The segments that one action sends.
+pub(super) type Sent = ArrayVec<InFlight, 16>;
 
 /// What happens to a host.
 pub(super) struct HostStep<'a> {
@@ -82,7 +90,14 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         trial: &mut Trial<'_, E::Image, N>,
     ) -> bool {
         let At { s, host, before } = at;
-        let Trial { next, out, covered } = trial;
+        let Trial {
+            next,
+            out,
+            sent,
+            every,
+            covered,
+        } = trial;
+        sent.clear();
         let tcp = &self.plan.hosts[host].tcp;
         let mut image = s.ends[host];
         out.clear();
@@ -109,18 +124,21 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             }
             let quiet = faults & self.plan.judged == 0 && !refusal;
             if quiet && (self.plan.saturated || out.segments.is_empty()) {
-                return false;
+                if *every {
+                    *next = *s;
+                }
+                return *every;
             }
             *next = *s;
             if refusal {
                 next.apps[1 - host].refused = 1;
             }
-            faults |= self.send_all(next, host, before, out);
+            faults |= self.send_all(next, host, before, out, sent);
             next.fault = (s.faults() | faults & self.plan.judged).to_le_bytes();
             if refusal {
                 self.saturate_from(next, saturate::Changed::Host(host, s), covered);
             }
-            return *next != *s;
+            return *every || *next != *s;
         }
         *next = *s;
         next.ends[host] = image;
@@ -136,15 +154,15 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         if let Event::Call(call) = step.event {
             faults |= self.after_call(next, host, call, before, out);
         }
-        faults |= self.send_all(next, host, &after, out);
+        faults |= self.send_all(next, host, &after, out, sent);
         self.goals(at, next, out, &after, covered);
         if self.plan.hosts[host].reads {
-            faults |= self.read_at_once(next, host, out, covered);
+            faults |= self.read_at_once(next, host, out, sent, covered);
         }
         self.settle(next, host);
         next.fault = (next.faults() | faults & self.plan.judged).to_le_bytes();
         self.saturate_from(next, saturate::Changed::Host(host, s), covered);
-        *next != *s
+        *every || *next != *s
     }
 
     /// A step of `at`'s host to `after`, for judging, where `s` is the world with its application as it is now.
@@ -322,6 +340,7 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         next: &mut State<E::Image, N>,
         host: usize,
         out: &mut Effects,
+        sent: &mut Sent,
         covered: &mut Covered,
     ) -> u32 {
         let tcp = &self.plan.hosts[host].tcp;
@@ -349,7 +368,7 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             if after.differs {
                 faults |= Fault::Difference.bit();
             }
-            faults |= self.send_all(next, host, &after, out);
+            faults |= self.send_all(next, host, &after, out, sent);
             if out.read.is_empty() && !out.end {
                 break;
             }
@@ -395,13 +414,14 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         }
     }
 
-    /// Puts what came out into the network. Returns faults of the text.
+    /// Puts what came out into the network, and notes it in `sent`. Returns faults of the text.
     pub(super) fn send_all(
         &self,
         next: &mut State<E::Image, N>,
         host: usize,
         o: &Observed,
         out: &Effects,
+        sent: &mut Sent,
     ) -> u32 {
         let mut faults = 0;
         for s in &out.segments {
@@ -413,7 +433,8 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             };
             match InFlight::pack(s, by, &self.bases) {
                 Ok(f) => {
-                    if net::add(&mut next.net, &mut next.live, f) == Added::NoRoom {
+                    let added = net::add(&mut next.net, &mut next.live, f);
+                    if added == Added::NoRoom || sent.try_push(f).is_err() {
                         self.coverage.hit_bound();
                     }
                 }

@@ -9,6 +9,7 @@ mod accidents;
 pub mod action;
 mod apps;
 pub mod coverage;
+mod fair;
 mod goals;
 pub mod history;
 mod host;

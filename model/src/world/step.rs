@@ -3,7 +3,7 @@
 use super::World;
 use super::action::Action;
 use super::coverage::Covered;
-use super::host::{At, CLOCK_CAP, HostStep, Trial, may_refuse};
+use super::host::{At, CLOCK_CAP, HostStep, Sent, Trial, may_refuse};
 use super::memo::{Asks, Quiet, Who};
 use super::net;
 use super::plan::{Clocks, IsnPolicy};
@@ -20,16 +20,32 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         covered: &mut Covered,
         each: &mut impl FnMut(Action, &State<E::Image, N>),
     ) {
+        self.steps(s, covered, false, &mut |action, trial| {
+            each(action, &trial.next);
+        });
+    }
+
+    /// The same, with what each step sent; with `every`, steps that change nothing are not left out.
+    pub(super) fn steps(
+        &self,
+        s: &State<E::Image, N>,
+        covered: &mut Covered,
+        every: bool,
+        each: &mut impl FnMut(Action, &Trial<'_, E::Image, N>),
+    ) {
         if s.faults() & self.plan.judged != 0 {
             return;
         }
         let mut trial = Trial {
             next: *s,
             out: Effects::default(),
+            sent: Sent::new(),
+            every,
             covered,
         };
         for host in 0..2 {
             if s.apps[host].gone != 0 {
+                self.in_vain(s, host, &mut trial, each);
                 continue;
             }
             let before = E::observe(&self.plan.hosts[host].tcp, &s.ends[host]);
@@ -41,6 +57,8 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             trial.covered.states |= 1 << before.state as u8;
             if s.apps[host].quiet == 0 {
                 self.deliveries(at, &mut trial, each);
+            } else {
+                self.in_vain(s, host, &mut trial, each);
             }
             self.timers(at, &mut trial, each);
             self.application(at, &mut trial, each);
@@ -48,8 +66,31 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         }
         self.strays(s, &mut trial, each);
         self.pair_goals(s, trial.covered);
-        if self.tick(s, &mut trial.next) {
-            each(Action::Tick, &trial.next);
+        trial.sent.clear();
+        if self.tick(s, &mut trial.next) || every {
+            each(Action::Tick, &trial);
+        }
+    }
+
+    /// What reaches a host that does not receive changes nothing.
+    fn in_vain(
+        &self,
+        s: &State<E::Image, N>,
+        host: usize,
+        trial: &mut Trial<'_, E::Image, N>,
+        each: &mut impl FnMut(Action, &Trial<'_, E::Image, N>),
+    ) {
+        if !trial.every {
+            return;
+        }
+        trial.next = *s;
+        trial.sent.clear();
+        for &f in s
+            .in_flight()
+            .iter()
+            .filter(|f| usize::from(f.from()) != host)
+        {
+            each(Action::Deliver(f, None), trial);
         }
     }
 
@@ -68,7 +109,7 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         &self,
         at: At<'_, E::Image, N>,
         trial: &mut Trial<'_, E::Image, N>,
-        each: &mut impl FnMut(Action, &State<E::Image, N>),
+        each: &mut impl FnMut(Action, &Trial<'_, E::Image, N>),
     ) {
         let At { s, host, before } = at;
         let refusing = may_refuse(before);
@@ -91,7 +132,7 @@ impl<E: Endpoint, const N: usize> World<E, N> {
                 && matches!(before.state, TcpState::Listen | TcpState::TimeWait);
             if !(opens && listens) {
                 if self.host_step(at, &HostStep::arrival(&seg, flight, None), trial) {
-                    each(Action::Deliver(flight, None), &trial.next);
+                    each(Action::Deliver(flight, None), trial);
                 } else if self.plan.saturated && !opens {
                     who.remember(flight, Quiet::Nothing);
                 }
@@ -103,7 +144,7 @@ impl<E: Endpoint, const N: usize> World<E, N> {
                     self.host_step(at, &HostStep::arrival(&seg, flight, Some(iss)), trial);
                 let used = trial.out.isn_used;
                 if changed {
-                    each(Action::Deliver(flight, Some(isn)), &trial.next);
+                    each(Action::Deliver(flight, Some(isn)), trial);
                 }
                 if !used {
                     break; // it does not choose an ISN here: one try is enough
@@ -116,7 +157,7 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         &self,
         at: At<'_, E::Image, N>,
         trial: &mut Trial<'_, E::Image, N>,
-        each: &mut impl FnMut(Action, &State<E::Image, N>),
+        each: &mut impl FnMut(Action, &Trial<'_, E::Image, N>),
     ) {
         let due = E::armed(&self.plan.hosts[at.host].tcp, &at.s.ends[at.host]).due;
         if due.0 == 0 {
@@ -124,7 +165,7 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         }
         for timer in Timer::ALL {
             if due.has(timer) && self.host_step(at, &HostStep::timer(timer), trial) {
-                each(Action::Fire(at.host as u8, timer), &trial.next);
+                each(Action::Fire(at.host as u8, timer), trial);
             }
         }
     }

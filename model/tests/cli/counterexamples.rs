@@ -39,6 +39,80 @@ fn a_violation_is_drawn_saved_and_plays_again() {
 }
 
 #[test]
+fn a_run_without_an_end_is_drawn_saved_and_plays_again() {
+    let here = Scratch::new("endless");
+    let r = here
+        .run(&["check", "--liveness", "--size", "smoke", "never-closes"])
+        .ends(0);
+    r.says(&[
+        "B's application never closes, as it must be",
+        "again and again from here",
+        "and so on, for ever",
+        "CLOSE_WAIT",
+        "no end can be reached any more",
+        "Every scenario came out as declared: 0 always end, 1 do not, as they must.",
+    ]);
+    assert!(r.out.lines().all(|l| l.chars().count() <= 120), "{}", r.out);
+    let file = here.saved();
+    let name = file.to_str().unwrap();
+    assert!(name.ends_with("never-closes-smoke-never-ends.farewell"));
+    let again = here.run(&["replay", name]).ends(1);
+    again.says(&["The run repeats itself for ever and is fair, as the file says."]);
+    // Cut short, it no longer comes back to where the repeated part began.
+    let text = fs::read_to_string(&file).unwrap();
+    let cut = text.trim_end().rsplit_once('\n').unwrap().0;
+    fs::write(&file, cut).unwrap();
+    here.run(&["replay", name]).ends(2);
+}
+
+#[test]
+fn without_its_rule_an_end_is_not_clean() {
+    let here = Scratch::new("unclean");
+    let args = [
+        "check",
+        "--liveness",
+        "--size",
+        "smoke",
+        "ends-half",
+        "--without",
+        "time-wait-answers",
+    ];
+    here.run(&args)
+        .ends(1)
+        .says(&["ENDS, BUT NOT CLEANLY", "LAST_ACK", "1 DO NOT"]);
+    here.run(&["replay", here.saved().to_str().unwrap()])
+        .ends(1)
+        .says(&["The run is possible."]);
+    here.run(&args[..5])
+        .ends(0)
+        .says(&["every fair run ends", "1 always end"]);
+}
+
+#[test]
+fn liveness_and_safety_are_asked_apart() {
+    let here = Scratch::new("apart");
+    here.run(&["check", "ends-half"])
+        .ends(2)
+        .complains(&["ends-half is for liveness: add --liveness"]);
+    for with in [
+        ["--plain", ""],
+        ["--property", "stream"],
+        ["--threads", "1"],
+    ] {
+        let mut args = vec!["check", "--liveness", "ends-half"];
+        args.extend(with.iter().filter(|w| !w.is_empty()));
+        let r = here.run(&args).ends(2);
+        assert!(r.err.contains("cannot be used with"), "{}", r.err);
+    }
+    let args = ["check", "--liveness", "ends-half", "--memory-limit", "1M"];
+    here.run(&args)
+        .ends(3)
+        .complains(&["does not fit the memory limit"]);
+    let shown = here.run(&["show", "assassinated"]).ends(0);
+    shown.says(&["a fair run never ends", "time-wait-ignores-rst"]);
+}
+
+#[test]
 fn a_file_that_does_not_fit_is_refused_with_its_line() {
     let here = Scratch::new("malformed");
     here.run(&VIOLATED).ends(1);

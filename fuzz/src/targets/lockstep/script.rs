@@ -228,6 +228,7 @@ impl Setup {
             keep_alive: ticks(u)?.map(|n| n + 1),
             receive_buffer: u.int_in_range(1..=MAX_DATA as u8)?,
             fixed_window: false,
+            no_timer_in: None,
         };
         Ok(Setup {
             config,

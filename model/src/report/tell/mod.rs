@@ -78,6 +78,19 @@ pub fn tell<E: Endpoint, const N: usize>(
     world: &World<E, N>,
     trace: &[State<E::Image, N>],
 ) -> Story {
+    let actions: Vec<Action> = trace
+        .windows(2)
+        .map_while(|pair| action_between(world, &pair[0], &pair[1]))
+        .collect();
+    tell_along(world, trace, &actions)
+}
+
+/// Tells a trace whose actions are known: some of them may change nothing.
+pub fn tell_along<E: Endpoint, const N: usize>(
+    world: &World<E, N>,
+    trace: &[State<E::Image, N>],
+    actions: &[Action],
+) -> Story {
     let mut t = Telling {
         world,
         latest: HashMap::new(),
@@ -85,10 +98,7 @@ pub fn tell<E: Endpoint, const N: usize>(
         tick: 0,
     };
     let mut told = Vec::new();
-    for (moment, pair) in trace.windows(2).enumerate() {
-        let Some(action) = action_between(world, &pair[0], &pair[1]) else {
-            break;
-        };
+    for (moment, (pair, &action)) in trace.windows(2).zip(actions).enumerate() {
         let raw = t.step(moment, action, &pair[0], &pair[1]);
         let lives = [0, 1].map(|h| pair[1].apps[h].life);
         told.push(Told {

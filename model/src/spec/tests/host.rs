@@ -23,6 +23,7 @@ pub(super) fn config() -> Config {
         keep_alive: None,
         receive_buffer: WINDOW,
         fixed_window: false,
+        no_timer_in: None,
     }
 }
 
