@@ -111,19 +111,28 @@ fn what_stands_behind_a_syn_is_taken() {
 /// SHLD-3 is of text that nobody will read; what was read comes again because its acknowledgment was lost.
 #[test]
 fn what_was_read_before_does_not_abort() {
-    // Who aborts lingers.
-    for (from, state) in [(0, State::FinWait1), (1, State::TimeWait)] {
+    let fin = Flags::FIN.with(Flags::ACK);
+    for (from, flags, state) in [
+        (0, Flags::ACK, State::FinWait1),
+        (0, fin, State::Closing),
+        (1, Flags::ACK, State::TimeWait), // who aborts lingers
+    ] {
         let mut h = host();
-        let begins = h.next;
+        let header = Header {
+            seq: h.next + from,
+            ack: ISS + 1,
+            flags,
+            window: h.window,
+            ..Header::default()
+        };
         h.text(b"abc");
         let mut into = [0; 9];
         let read = h.tcp.receive(&h.config, &mut into);
         assert_eq!(read, Ok(Received::Data(3)));
         h.tcp.close(&h.config, h.now).unwrap();
         assert_eq!(h.sends(), [(0, 0)]);
-        h.next = begins + from;
-        h.text(b"abc");
-        assert_eq!(h.tcp.connection().unwrap().state(), state, "{from}");
+        h.hears(header, b"abc");
+        assert_eq!(h.tcp.state(), state, "{from} {flags:?}");
     }
 }
 
