@@ -5,7 +5,7 @@ use super::build::world;
 use super::closing::reads_late;
 use super::{Ends, SCENARIO, Scenario, Size};
 use crate::endpoint::{Flags, TcpState};
-use crate::rules::Rule;
+use crate::rules::{Rule, RuleSet};
 use crate::spec::Spec;
 use crate::world::{IsnPolicy, Plan, Step, Stray, When};
 
@@ -182,10 +182,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "the last ACK is lost: LAST_ACK repeats its FIN to nobody, until TIME_WAIT is over and a RST answers",
         )),
         pinned: [20_911, 0],
-        build: |size| {
-            world(size, CLIENT, SERVER)
-                .both(|h| h.tcp.rules = h.tcp.rules.without(Rule::TimeWaitAnswers))
-        },
+        build: |size| without(world(size, CLIENT, SERVER), Rule::TimeWaitAnswers),
         ..ENDS
     },
     Scenario {
@@ -202,7 +199,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "an old FIN is taken for new: who acknowledges it acknowledges what was never sent, and each end answers the other for ever",
         )),
         pinned: [4_990_709, 0],
-        build: |_| turned().both(|h| h.tcp.rules = h.tcp.rules.without(Rule::TimeWaitIgnoresRst)),
+        build: |_| without(turned(), Rule::TimeWaitIgnoresRst),
         ..ENDS
     },
     Scenario {
@@ -334,6 +331,11 @@ const CLIENT: &[Step] = &[
 
 /// Closes when it has read to the end.
 const SERVER: &[Step] = &[Step::Listen(AT_ONCE), Step::AwaitEnd, Step::Close];
+
+fn without(mut plan: Plan<Spec>, rule: Rule) -> Plan<Spec> {
+    plan.without(RuleSet::EMPTY.with(rule));
+    plan
+}
 
 fn at_once(size: Size) -> Plan<Spec> {
     world(
