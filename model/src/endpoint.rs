@@ -475,6 +475,16 @@ pub trait Endpoint: Send + Sync + 'static {
     fn armed(c: &Self::Config, i: &Self::Image) -> Armed;
     /// Its state and the RFC's variables.
     fn observe(c: &Self::Config, i: &Self::Image) -> Observed;
+    /// What would be in the place of `i` at the other host if the two, with these configurations and the same first ISNs,
+    /// had exchanged their parts: `renamed` says which byte of text stands there for each. `None`, for every image, when
+    /// the configurations differ, or where that is not known: then there is no reduction by symmetry.
+    fn mirrored(
+        _of: [&Self::Config; 2],
+        _i: &Self::Image,
+        _renamed: impl Fn(u8) -> u8,
+    ) -> Option<Self::Image> {
+        None
+    }
 }
 
 /// The timers of an endpoint.

@@ -4,12 +4,29 @@
 //! feeds its checker and Explorer; this one hands successors out in place, without a list of actions,
 //! and a state as one slice of bytes.
 
+use zerocopy::little_endian::U64;
+
 /// What the engines ask of a state: a plain value, identified by its bytes alone.
 pub trait Plain: Copy + Eq + Send + Sync + 'static {
     /// The bytes that identify the state: two states are the same exactly when these are.
     ///
     /// The length may differ between states (unused room at the end is left out); the bytes are canonical.
     fn bytes(&self) -> &[u8];
+}
+
+/// A state taken apart for [`Space::compared`].
+#[derive(Clone, Copy, Debug)]
+pub struct Compared<'s> {
+    /// What must be equal for two states to be compared.
+    pub class: &'s [u8],
+    /// What the state has besides: words in ascending order, each a key in the upper 60 bits and an amount in the lowest 4;
+    /// no key comes twice.
+    pub has: &'s [U64],
+}
+
+impl Compared<'_> {
+    /// The bits of a word that are its amount.
+    pub const AMOUNT: u64 = 15;
 }
 
 /// A transition system to explore exhaustively.
@@ -34,6 +51,24 @@ pub trait Space: Send + Sync + 'static {
     ///
     /// Sticky over the whole run; shared by all threads.
     fn bound_hit(&self) -> bool;
+
+    /// The state taken apart, for the reduction to states that no other dominates; `None`, for every state, where there
+    /// is no such order.
+    ///
+    /// `t` dominates `s` when their classes are equal and `t` has every key that `s` has, in at least the amount. Who
+    /// returns `Some` promises that then `t` can do whatever `s` can: the violations of both are the same, and for every
+    /// successor of `s` there is a state that dominates it among the successors of `t`, or it is `t` itself.
+    fn compared<'s>(&self, _state: &'s Self::State) -> Option<Compared<'s>> {
+        None
+    }
+
+    /// The mirror image of a state, for the reduction by symmetry; `None`, for every state, where there is no symmetry.
+    ///
+    /// Who returns `Some` promises an automorphism that is its own inverse: the mirror image of an initial state is one,
+    /// the successors of the image are the images of the successors, and the violations are the same.
+    fn mirrored(&self, _state: &Self::State) -> Option<Self::State> {
+        None
+    }
 }
 
 /// The 64-bit fingerprint of a state.

@@ -1,15 +1,20 @@
 //! Fingerprints by which a state is known: 64 bits, or 128.
 
+use std::hash::Hash;
+
 use crate::check::Width;
 use crate::space::{Plain, fingerprint, fingerprint_wide};
 
 /// What stands for a state in the table, on the wire and in a trace.
-pub(super) trait Print: Copy + Ord + Default + Send + 'static {
+pub(super) trait Print: Copy + Ord + Hash + Default + Send + 'static {
     /// Which one it is.
     const WIDTH: Width;
 
     /// The fingerprint of a state.
     fn of(state: &impl Plain) -> Self;
+
+    /// The fingerprint of some bytes.
+    fn of_bytes(bytes: &[u8]) -> Self;
 
     /// The 64 bits the table of visited states indexes with, from the top.
     fn high(self) -> u64;
@@ -40,6 +45,10 @@ impl Print for u64 {
         fingerprint(state)
     }
 
+    fn of_bytes(bytes: &[u8]) -> Self {
+        xxhash_rust::xxh3::xxh3_64(bytes)
+    }
+
     fn high(self) -> u64 {
         self
     }
@@ -54,6 +63,10 @@ impl Print for u128 {
 
     fn of(state: &impl Plain) -> Self {
         fingerprint_wide(state)
+    }
+
+    fn of_bytes(bytes: &[u8]) -> Self {
+        xxhash_rust::xxh3::xxh3_128(bytes)
     }
 
     fn high(self) -> u64 {

@@ -21,6 +21,7 @@ mod frontier;
 pub mod liveness;
 mod memory;
 mod parcel;
+mod reduction;
 mod sent;
 mod stateright;
 mod timely;
@@ -40,6 +41,7 @@ use std::time::{Duration, Instant};
 use crate::space::Space;
 
 pub use memory::{available, resident};
+pub use reduction::Reduction;
 
 /// Unique states beyond which 64-bit fingerprints are given up for 128-bit ones.
 pub const WIDEN_AT: u64 = 100_000_000;
@@ -97,13 +99,15 @@ pub struct Limits {
     pub stop: Arc<AtomicBool>,
     /// Bits of a fingerprint. Stateright has 64 of its own and refuses 128.
     pub width: Width,
+    /// Which states stand for others. Of the reductions asked for those apply that the space has. Stateright has none.
+    pub reduction: Reduction,
     /// The unique states at which 64 bits no longer do; only tests set anything but [`WIDEN_AT`].
     #[doc(hidden)]
     pub widen_at: u64,
 }
 
 impl Default for Limits {
-    /// All processors, no bound on memory or states, 64 bits.
+    /// All processors, no bound on memory or states, 64 bits, no reduction.
     fn default() -> Self {
         Limits {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
@@ -111,6 +115,7 @@ impl Default for Limits {
             states: None,
             stop: Arc::default(),
             width: Width::Bits64,
+            reduction: Reduction::None,
             widen_at: WIDEN_AT,
         }
     }
@@ -156,11 +161,17 @@ pub enum End {
 pub struct Outcome<S> {
     /// How it ended.
     pub end: End,
-    /// Unique states found.
+    /// Unique states found; with a reduction those *stored*: expanded, or a violation.
     pub unique: u64,
+    /// States that these stand for: themselves, those found and dropped because another dominates them (each once), and
+    /// the mirror images of both. Without a reduction the same as [`Outcome::unique`]; with one a lower bound of what it
+    /// would be without.
+    pub represented: u64,
+    /// The reductions that applied.
+    pub reduction: Reduction,
     /// Successors generated: calls of `each` by [`Space::successors`], repeated ones included.
     pub successors: u64,
-    /// Breadth-first level of the deepest unique state; the initial states are level 0. Stateright with more
+    /// Breadth-first level of the deepest state found; the initial states are level 0. Stateright with more
     /// than one thread does not go strictly level by level: its depth may then be off.
     pub depth: u32,
     /// Time from start to end, restarts included.
@@ -191,6 +202,12 @@ pub enum CheckError {
     /// The space has no initial state, so nothing would be checked.
     #[error("the space has no initial state")]
     NoInitialState,
+    /// Not the name of a reduction.
+    #[error("there is no reduction `{0}`: it is `none`, `symmetry`, `network` or `all`")]
+    UnknownReduction(String),
+    /// Stateright's checker is the reference: it explores every state.
+    #[error("stateright explores without reductions: use --reduction none, or the timely engine")]
+    ReducedByTimelyOnly,
     /// Stateright's fingerprints have 64 bits.
     #[error("stateright's fingerprints have 64 bits: 128 are for the timely engine")]
     NarrowOnly,
@@ -232,6 +249,9 @@ pub fn explore<M: Space>(
     progress: &(dyn Fn(&Progress) + Sync),
 ) -> Result<Outcome<M::State>, CheckError> {
     let begun = Instant::now();
+    if engine == Engine::Stateright && limits.reduction != Reduction::None {
+        return Err(CheckError::ReducedByTimelyOnly);
+    }
     match (engine, limits.width) {
         (Engine::Stateright, Width::Bits64) => stateright::run(space, limits, begun, progress),
         (Engine::Stateright, Width::Bits128) => Err(CheckError::NarrowOnly),

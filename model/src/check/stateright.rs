@@ -94,6 +94,8 @@ pub(super) fn run<M: Space>(
     Ok(Outcome {
         end,
         unique,
+        represented: unique,
+        reduction: super::Reduction::None,
         successors,
         depth,
         elapsed: control.elapsed(),

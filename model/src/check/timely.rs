@@ -23,6 +23,7 @@ use ::timely::worker::Worker as TimelyWorker;
 use super::control::{Cause, Control};
 use super::fingerprint::Print;
 use super::parcel::{Parcel, Post};
+use super::reduction::Applied;
 use super::worker::{Finished, Worker};
 use super::{CheckError, End, Limits, Outcome, Progress, Width, trace};
 use crate::space::Space;
@@ -49,12 +50,16 @@ pub(super) fn run<M: Space, F: Print>(
         Width::Bits128 => u64::MAX,
     };
     let control = Arc::new(Control::new(limits, widen_at, begun));
-    let mut workers = run_workers::<M, F>(space, &control, progress)?;
+    let reduction = Applied::to(&**space, limits.reduction);
+    let mut workers = run_workers::<M, F>(space, &control, reduction, progress)?;
     if let Some(error) = workers.iter_mut().find_map(|worker| worker.error.take()) {
         return Err(error);
     }
 
-    let unique = workers.iter().map(|worker| worker.unique).sum();
+    let found_once: u64 = workers.iter().map(|worker| worker.unique).sum();
+    let dropped: u64 = workers.iter().map(|worker| worker.dropped).sum();
+    let twins: u64 = workers.iter().map(|worker| worker.twins).sum();
+    let classes: u64 = workers.iter().map(|worker| worker.classes).sum();
     let generating = spent
         + workers
             .iter()
@@ -62,10 +67,12 @@ pub(super) fn run<M: Space, F: Print>(
             .sum::<Duration>();
     let violation = workers.iter().filter_map(|worker| worker.violation).min();
     let mut found = Vec::new();
-    let end = match (violation, control.cut(unique)) {
+    let end = match (violation, control.cut(found_once)) {
         (Some((_, print, violations)), _) => {
             let shards: Vec<_> = workers.iter().map(|worker| &worker.visited).collect();
-            found = trace::rebuild(&**space, &shards, print)?;
+            found = trace::rebuild(&**space, &shards, print, |state| {
+                F::of(&reduction.representative(&**space, state))
+            })?;
             End::Violated { violations }
         }
         (None, None) => End::Exhausted,
@@ -77,7 +84,9 @@ pub(super) fn run<M: Space, F: Print>(
     };
     Ok(Outcome {
         end,
-        unique,
+        unique: found_once - dropped,
+        represented: found_once + twins,
+        reduction: reduction.reduction,
         successors: workers.iter().map(|worker| worker.successors).sum(),
         depth: workers.iter().map(|worker| worker.depth).max().unwrap_or(0),
         elapsed: control.elapsed(),
@@ -85,7 +94,8 @@ pub(super) fn run<M: Space, F: Print>(
         peak_memory: control.peak(),
         bound_hit: space.bound_hit(),
         width: F::WIDTH,
-        collision_probability: F::collision_probability(unique),
+        collision_probability: F::collision_probability(found_once)
+            + F::collision_probability(classes),
         trace: found,
     })
 }
@@ -94,12 +104,13 @@ pub(super) fn run<M: Space, F: Print>(
 fn run_workers<M: Space, F: Print>(
     space: &Arc<M>,
     control: &Arc<Control>,
+    reduction: Applied,
     progress: &(dyn Fn(&Progress) + Sync),
 ) -> Result<Vec<Finished<F>>, CheckError> {
     let config = ::timely::Config::process(control.workers());
     let (its_space, its_control) = (Arc::clone(space), Arc::clone(control));
     let guards = ::timely::execute(config, move |worker| {
-        work::<M, F>(worker, &its_space, &its_control)
+        work::<M, F>(worker, &its_space, &its_control, reduction)
     })
     .map_err(CheckError::Start)?;
     control.watch(
@@ -119,11 +130,13 @@ fn work<M: Space, F: Print>(
     timely: &mut TimelyWorker,
     space: &Arc<M>,
     control: &Arc<Control>,
+    reduction: Applied,
 ) -> Finished<F> {
     let _alarm = Alarm(control);
     let worker = Worker::<M, F>::new(
         Arc::clone(space),
         Arc::clone(control),
+        reduction,
         timely.index(),
         timely.peers(),
     );

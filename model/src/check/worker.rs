@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use super::CheckError;
 use super::control::{Cause, Control};
 use super::fingerprint::Print;
-use super::frontier::{Entry, Frontiers};
+use super::frontier::{CHUNK, Entry, Frontiers};
 use super::parcel::Successor;
+use super::reduction::{Applied, Maximal, weight};
 use super::sent::Sent;
 use super::visited::{DEEPEST, Offered, Visited};
 use crate::space::Space;
@@ -31,7 +32,14 @@ pub(super) type Violation<F> = (u32, F, u32);
 /// What is left of a worker when the run is over.
 pub(super) struct Finished<F> {
     pub(super) visited: Visited<F>,
+    /// Found, each once.
     pub(super) unique: u64,
+    /// Of these, dropped because another dominates them.
+    pub(super) dropped: u64,
+    /// Of these, with a mirror image that they stand for as well.
+    pub(super) twins: u64,
+    /// Classes of states that compare.
+    pub(super) classes: u64,
     pub(super) successors: u64,
     pub(super) depth: u32,
     pub(super) generating: Duration,
@@ -44,6 +52,9 @@ impl<F: Print> Finished<F> {
         Finished {
             visited: Visited::new(),
             unique: 0,
+            dropped: 0,
+            twins: 0,
+            classes: 0,
             successors: 0,
             depth: 0,
             generating: Duration::ZERO,
@@ -60,6 +71,12 @@ pub(super) struct Worker<M: Space, F: Print> {
     index: usize,
     peers: usize,
     frontiers: Frontiers<M::State, F>,
+    reduction: Applied,
+    maximal: Maximal<F>,
+    /// The level that has been reduced to its maximal states.
+    reduced: Option<u32>,
+    /// Who owns each state of the batch.
+    owners: Vec<usize>,
     batch: Records<M, F>,
     sent: Sent<F>,
     /// Parcels being filled, by owner.
@@ -71,13 +88,23 @@ pub(super) struct Worker<M: Space, F: Print> {
 
 impl<M: Space, F: Print> Worker<M, F> {
     /// A worker with its share of the initial states.
-    pub(super) fn new(space: Arc<M>, control: Arc<Control>, index: usize, peers: usize) -> Self {
+    pub(super) fn new(
+        space: Arc<M>,
+        control: Arc<Control>,
+        reduction: Applied,
+        index: usize,
+        peers: usize,
+    ) -> Self {
         let mut worker = Worker {
             space,
             control,
             index,
             peers,
             frontiers: Frontiers::new(),
+            reduction,
+            maximal: Maximal::new(),
+            reduced: None,
+            owners: Vec::new(),
             batch: Vec::new(),
             sent: Sent::new(),
             outgoing: (0..peers).map(|_| Vec::new()).collect(),
@@ -89,8 +116,9 @@ impl<M: Space, F: Print> Worker<M, F> {
             if worker.space.violations(&state) != 0 {
                 worker.control.violation_at(0);
             }
+            let state = reduction.representative(&*worker.space, &state);
             let print = F::of(&state);
-            if print.owner(peers) == index {
+            if reduction.owner(&*worker.space, &state, print, peers) == index {
                 worker.admit(
                     0,
                     &Successor {
@@ -115,7 +143,11 @@ impl<M: Space, F: Print> Worker<M, F> {
         if self.control.is_stopped() {
             return;
         }
-        self.touch(&records);
+        black_box(
+            records
+                .iter()
+                .fold(0, |sum, record| sum ^ self.done.visited.touch(record.print)),
+        );
         for record in &records {
             self.admit(level, record);
         }
@@ -126,12 +158,17 @@ impl<M: Space, F: Print> Worker<M, F> {
         }
     }
 
-    /// Expands some states of `level`; `send` gets every parcel that is full, with its owner. Returns how many.
+    /// Expands some states of `level`, which is complete; `send` gets every parcel that is full, with its owner. Returns
+    /// how many.
     pub(super) fn expand(
         &mut self,
         level: u32,
         mut send: impl FnMut(usize, Records<M, F>),
     ) -> usize {
+        if self.reduction.network && self.reduced != Some(level) {
+            self.reduce(level);
+            self.reduced = Some(level);
+        }
         let Some(chunk) = self.frontiers.take(level) else {
             return 0;
         };
@@ -189,12 +226,20 @@ impl<M: Space, F: Print> Worker<M, F> {
         batch: &mut Records<M, F>,
         send: &mut impl FnMut(usize, Records<M, F>),
     ) {
+        self.owners.clear();
         for record in &mut *batch {
+            if self.reduction.symmetry {
+                record.state = self.reduction.representative(&*self.space, &record.state);
+            }
             record.print = F::of(&record.state);
+            let owner = self
+                .reduction
+                .owner(&*self.space, &record.state, record.print, self.peers);
+            self.owners.push(owner);
         }
         self.touch(batch);
-        for record in &*batch {
-            let owner = record.print.owner(self.peers);
+        for (n, record) in batch.iter().enumerate() {
+            let owner = self.owners[n];
             if owner == self.index {
                 self.admit(level + 1, record);
             } else if !self.sent.knows(record.print, record.parent, level) {
@@ -213,16 +258,58 @@ impl<M: Space, F: Print> Worker<M, F> {
         }
     }
 
+    /// Drops the states of a complete level that another dominates, of the same level or stored before.
+    fn reduce(&mut self, level: u32) {
+        let chunks: Vec<_> = std::iter::from_fn(|| self.frontiers.take(level)).collect();
+        let at = |(chunk, n): (usize, usize)| -> &Entry<M::State, F> { &chunks[chunk][n] };
+        // What a state has; a space that compares one state compares all.
+        let has =
+            |entry: &Entry<M::State, F>| self.space.compared(&entry.state).map(|c| weight(c.has));
+        let mut heaviest: Vec<_> = (0..chunks.len())
+            .flat_map(|chunk| (0..chunks[chunk].len()).map(move |n| (chunk, n)))
+            .map(|place| (has(at(place)), place))
+            .collect();
+        // Whoever dominates is heavier and comes first.
+        heaviest.sort_unstable_by(|a, b| b.cmp(a));
+        for (n, (_, place)) in heaviest.into_iter().enumerate() {
+            if n % CHUNK == 0 && self.control.is_stopped() {
+                return;
+            }
+            let Entry { state, print } = at(place);
+            let (state, print) = (*state, *print);
+            let grown = self.maximal.growth();
+            if grown > 0 && !self.control.may_grow(grown) {
+                return;
+            }
+            let is_kept = self
+                .space
+                .compared(&state)
+                .is_none_or(|c| self.maximal.offer(F::of_bytes(c.class), c.has));
+            if grown > 0 {
+                self.control.grown(grown);
+            }
+            if is_kept {
+                self.frontiers.push(level, Entry { state, print });
+            } else {
+                self.done.dropped += 1;
+            }
+        }
+        self.done.classes = self.maximal.classes();
+        for chunk in chunks {
+            self.frontiers.recycle(chunk);
+        }
+    }
+
     /// Has the table's slots for a batch fetched from memory, all at once.
     fn touch(&self, records: &Records<M, F>) {
-        let touch = |sum, record: &Successor<M::State, F>| {
-            if record.print.owner(self.peers) == self.index {
+        let touch = |sum, (record, owner): (&Successor<M::State, F>, &usize)| {
+            if *owner == self.index {
                 sum ^ u32::from(self.done.visited.touch(record.print))
             } else {
                 sum ^ self.sent.touch(record.print)
             }
         };
-        black_box(records.iter().fold(0, touch));
+        black_box(records.iter().zip(&self.owners).fold(0, touch));
     }
 
     /// Enters a state of this shard, found in `level`, and judges it if it is new.
@@ -249,6 +336,9 @@ impl<M: Space, F: Print> Worker<M, F> {
             return;
         }
         self.done.unique += 1;
+        if self.reduction.has_image(&*self.space, &found.state) {
+            self.done.twins += 1;
+        }
         self.done.depth = self.done.depth.max(level);
         let violations = self.space.violations(&found.state);
         if violations == 0 {

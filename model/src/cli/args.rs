@@ -112,6 +112,29 @@ impl From<Engine> for check::Engine {
     }
 }
 
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Reduction {
+    /// Every state stands for itself
+    None,
+    /// One of two mirror images for both, where the hosts do the same
+    Symmetry,
+    /// A state for all that differ by less in the network
+    Network,
+    /// Both
+    All,
+}
+
+impl From<Reduction> for check::Reduction {
+    fn from(r: Reduction) -> Self {
+        match r {
+            Reduction::None => check::Reduction::None,
+            Reduction::Symmetry => check::Reduction::Symmetry,
+            Reduction::Network => check::Reduction::Network,
+            Reduction::All => check::Reduction::All,
+        }
+    }
+}
+
 /// What a run may use.
 #[derive(Args, Debug, Default)]
 pub(super) struct Budget {
@@ -149,8 +172,11 @@ pub(super) struct Check {
     /// Every send is a step of its own: no saturation
     #[arg(long)]
     pub(super) plain: bool,
+    /// Which states stand for others [default: all at deep size, none at the others]
+    #[arg(long, value_enum, value_name = "WHICH")]
+    pub(super) reduction: Option<Reduction>,
     /// Whether every fair run ends, instead of what must never happen: all liveness scenarios if none is named
-    #[arg(long, conflicts_with_all = ["property", "plain", "engine", "threads"])]
+    #[arg(long, conflicts_with_all = ["property", "plain", "engine", "threads", "reduction"])]
     pub(super) liveness: bool,
     #[command(flatten)]
     pub(super) budget: Budget,

@@ -11,6 +11,7 @@ use super::session::Session;
 use super::summary;
 use super::verdict::{Held, Verdict};
 use super::{Failure, Status, json, names};
+use crate::check::{Engine, Reduction};
 use crate::report::text;
 use crate::scenarios::Size;
 
@@ -26,6 +27,8 @@ pub(super) struct Row<'a> {
 /// All that a check did.
 pub(super) struct Report<'a> {
     pub(super) setup: Setup,
+    /// The reduction asked for; each row says what applied.
+    pub(super) reduction: Reduction,
     pub(super) rows: Vec<Row<'a>>,
     /// How many scenarios were asked for.
     pub(super) asked: usize,
@@ -60,14 +63,17 @@ pub(super) fn run(a: &args::Check, registry: &Registry, out: &mut Out) -> Result
         goals: setup.has_all_rules(),
     };
     let session = Session::new(&a.budget, a.format)?;
+    let reduction = reduction(a, session.engine)?;
+    let session = session.reduced(reduction);
     let text = a.format == Format::Text;
     let begun = Instant::now();
-    let widths = summary::widths(registry);
+    let layout = summary::Layout::new(registry, reduction);
     if text {
-        summary::head(&setup, &widths, out);
+        summary::head(&setup, reduction, &layout, out);
     }
     let mut report = Report {
         setup,
+        reduction,
         rows: Vec::new(),
         asked: subjects.len(),
         exercised: Exercised::default(),
@@ -92,7 +98,7 @@ pub(super) fn run(a: &args::Check, registry: &Registry, out: &mut Out) -> Result
         report.status = report.status.and(row.verdict.status());
         report.exercised.add(&row.found);
         if text {
-            summary::row(&row, &widths, out);
+            summary::row(&row, &layout, out);
         }
         report.rows.push(row);
     }
@@ -120,6 +126,20 @@ pub(super) fn run(a: &args::Check, registry: &Registry, out: &mut Out) -> Result
         out.json(&json::check(&report));
     }
     Ok(report.status)
+}
+
+/// The reduction asked for, or else the default: none while every state can be visited, all where that takes more memory
+/// than there is.
+fn reduction(a: &args::Check, engine: Engine) -> Result<Reduction, Failure> {
+    let is_reference = engine == Engine::Stateright;
+    match a.reduction.map(Reduction::from) {
+        Some(r) if is_reference && r != Reduction::None => Err(Failure::usage(
+            "stateright's checker is the reference and explores every state: leave out --reduction, or --engine".to_owned(),
+        )),
+        Some(r) => Ok(r),
+        None if a.size == args::Size::Deep && !is_reference => Ok(Reduction::All),
+        None => Ok(Reduction::None),
+    }
 }
 
 fn judge<'a>(

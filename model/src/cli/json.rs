@@ -61,6 +61,8 @@ pub(super) fn story(s: &Story) -> Value {
 pub(super) fn counts(f: &Finding) -> Value {
     json!({
         "unique_states": f.unique,
+        "represented_states": f.represented,
+        "reduction": f.reduction.name(),
         "successors": f.successors,
         "depth": f.depth,
         "seconds": f.elapsed.as_secs_f64(),
@@ -96,12 +98,14 @@ pub(super) fn check(r: &Report<'_>) -> Value {
     json!({
         "command": "check",
         "setup": setup(&r.setup),
+        "reduction": r.reduction.name(),
         "status": r.status as u8,
         "complete": r.complete,
         "asked": r.asked,
         "seconds": r.elapsed.as_secs_f64(),
         "totals": {
             "unique_states": e.unique,
+            "represented_states": found().map(|f| f.represented).sum::<u64>(),
             "successors": found().map(|f| f.successors).sum::<u64>(),
             "peak_memory": found().map(|f| f.peak_memory).max(),
             "collision_probability": found().map(|f| f.collision_probability).sum::<f64>(),

@@ -9,7 +9,7 @@ use stateright::Model;
 use super::bounds;
 use crate::ablation::{self, Case};
 use crate::check::liveness::{self, Lasso, LivenessError};
-use crate::check::{self, CheckError, End, Engine, Limits, Progress, Width};
+use crate::check::{self, CheckError, End, Engine, Limits, Progress, Reduction, Width};
 use crate::endpoint::Endpoint;
 use crate::properties::Fault;
 use crate::report::saved::Malformed;
@@ -137,8 +137,12 @@ pub enum ComesTo {
 pub struct Finding {
     /// How it ended.
     pub end: End,
-    /// Unique states.
+    /// Unique states; with a reduction those stored.
     pub unique: u64,
+    /// States that these stand for, as far as they were found.
+    pub represented: u64,
+    /// The reduction that applied.
+    pub reduction: Reduction,
     /// Successors generated.
     pub successors: u64,
     /// The deepest level.
@@ -357,6 +361,8 @@ impl<E: Endpoint> Worlds<E> {
         Ok(Finding {
             end: o.end,
             unique: o.unique,
+            represented: o.represented,
+            reduction: o.reduction,
             successors: o.successors,
             depth: o.depth,
             elapsed: o.elapsed,

@@ -8,7 +8,7 @@ use super::args::{Budget, Format};
 use super::progress::Line;
 use super::registry::{Finding, Progressed, Setup, Subject};
 use crate::check::liveness::LivenessError;
-use crate::check::{self, Engine, Limits};
+use crate::check::{self, Engine, Limits, Reduction};
 
 /// Engine, limits and the line of progress.
 pub(super) struct Session {
@@ -33,6 +33,12 @@ impl Session {
             limits,
             line: Line::new(format == Format::Text),
         })
+    }
+
+    /// The same, with a reduction.
+    pub(super) fn reduced(mut self, reduction: Reduction) -> Session {
+        self.limits.reduction = reduction;
+        self
     }
 
     /// Explores one scenario, the `at`-th of `of`.

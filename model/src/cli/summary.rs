@@ -6,28 +6,46 @@ use super::demands::Exercised;
 use super::output::Out;
 use super::registry::{Registry, Setup};
 use super::verdict::Verdict;
+use crate::check::Reduction;
 use crate::endpoint::TcpState;
 use crate::report::text::{self, grouped};
 use crate::rules::{RULES, Rule};
 use crate::spec::transition::TABLE;
 
-const COLUMNS: [(&str, bool); 7] = [
-    ("scenario", false),
-    ("states", true),
-    ("successors", true),
-    ("depth", true),
-    ("states/s", true),
-    ("live", true),
-    ("verdict", false),
-];
-/// Rows appear as they are done, so the widths are set beforehand: that of the first column is the longest name's.
-pub(super) fn widths(registry: &Registry) -> [usize; 7] {
-    let longest = registry.subjects.iter().map(|s| s.card().id.len()).max();
-    [longest.unwrap_or(0), 11, 13, 5, 8, 4, 33]
+/// The table's columns. Rows appear as they are done, so the widths are set beforehand.
+pub(super) struct Layout {
+    columns: Vec<(&'static str, bool)>,
+    widths: Vec<usize>,
+}
+
+impl Layout {
+    /// The first column is as wide as the longest name. A reduced run tells states stored from those they stand for.
+    pub(super) fn new(registry: &Registry, reduction: Reduction) -> Layout {
+        let longest = registry.subjects.iter().map(|s| s.card().id.len()).max();
+        let mut all = vec![
+            (("scenario", false), longest.unwrap_or(0)),
+            (("states", true), 11),
+            (("successors", true), 13),
+            (("depth", true), 5),
+            (("states/s", true), 8),
+            (("live", true), 4),
+            (("verdict", false), 33),
+        ];
+        if reduction != Reduction::None {
+            all[1].0.0 = "stored";
+            all.insert(2, (("represented", true), 11));
+        }
+        let (columns, widths) = all.into_iter().unzip();
+        Layout { columns, widths }
+    }
+
+    fn line(&self, cells: &[String]) -> String {
+        text::line(&self.columns, &self.widths, cells)
+    }
 }
 
 /// What is checked, and the table's header.
-pub(super) fn head(setup: &Setup, widths: &[usize; 7], out: &mut Out) {
+pub(super) fn head(setup: &Setup, reduction: Reduction, layout: &Layout, out: &mut Out) {
     let off: Vec<&str> = setup.off.iter().map(Rule::id).collect();
     let mut what = format!(
         "size {}, profile {}",
@@ -40,21 +58,25 @@ pub(super) fn head(setup: &Setup, widths: &[usize; 7], out: &mut Out) {
     if !setup.saturated {
         what += ", not saturated";
     }
+    if reduction != Reduction::None {
+        what += &format!(", reduction {reduction}");
+    }
     out.line(&what);
     out.line("");
-    let names = COLUMNS.map(|(h, _)| h.to_owned());
-    out.line(&text::line(&COLUMNS, widths, &names));
-    out.line(&text::line(
-        &COLUMNS,
-        widths,
-        &widths.map(|w| "─".repeat(w)),
-    ));
+    let names: Vec<_> = layout
+        .columns
+        .iter()
+        .map(|(h, _)| (*h).to_owned())
+        .collect();
+    out.line(&layout.line(&names));
+    let rule: Vec<_> = layout.widths.iter().map(|w| "─".repeat(*w)).collect();
+    out.line(&layout.line(&rule));
 }
 
 /// One scenario.
-pub(super) fn row(r: &Row<'_>, widths: &[usize; 7], out: &mut Out) {
+pub(super) fn row(r: &Row<'_>, layout: &Layout, out: &mut Out) {
     let f = &r.found;
-    let cells = [
+    let mut cells = vec![
         r.card.id.to_owned(),
         grouped(f.unique),
         grouped(f.successors),
@@ -66,7 +88,10 @@ pub(super) fn row(r: &Row<'_>, widths: &[usize; 7], out: &mut Out) {
         f.covered.most_live.to_string(),
         r.verdict.cell(r.card),
     ];
-    out.line(&text::line(&COLUMNS, widths, &cells));
+    if layout.columns.len() > cells.len() {
+        cells.insert(2, grouped(f.represented));
+    }
+    out.line(&layout.line(&cells));
 }
 
 /// Totals, coverage, bounds, assumptions, and the verdict in words.
@@ -93,6 +118,9 @@ pub(super) fn foot(report: &Report<'_>, out: &mut Out) {
             text::bytes(peak)
         ),
     );
+    if let Some(reduced) = reduced(report) {
+        fact("reduced", reduced);
+    }
     fact("exercised", exercised(e));
     fact(
         "reuse",
@@ -134,6 +162,29 @@ fn exercised(e: &Exercised) -> String {
     )
 }
 
+/// What a reduction leaves out, if one was asked for.
+fn reduced(report: &Report<'_>) -> Option<String> {
+    let represented = grouped(report.rows.iter().map(|r| r.found.represented).sum());
+    let symmetric =
+        |r: &&Row<'_>| matches!(r.found.reduction, Reduction::Symmetry | Reduction::All);
+    let symmetric = report.rows.iter().filter(symmetric).count();
+    let network = "of two states that differ in the network only, and one has all that the other has, for as long at least, \
+                   that one is stored";
+    let symmetry = format!(
+        "of two mirror images one is stored, where both hosts do the same (here {symmetric})"
+    );
+    let how = match report.reduction {
+        Reduction::None => return None,
+        Reduction::Symmetry => symmetry,
+        Reduction::Network => network.to_owned(),
+        Reduction::All => format!("{network}; {symmetry}"),
+    };
+    Some(format!(
+        "{how}. They stand for {represented} states that were found, and for all that only those would have led to; \
+         --reduction none visits every one"
+    ))
+}
+
 /// What "late resets apart" means, if a verdict says it.
 fn late_resets(report: &Report<'_>) -> Option<String> {
     let apart = |r: &&Row<'_>| r.verdict == Verdict::Verified && r.card.late_resets.is_some();
@@ -156,13 +207,18 @@ fn bounds(report: &Report<'_>) -> String {
     format!(
         "MSL of {} tick(s), {} byte(s) each way in a life unless the scenario says otherwise, a few lives of one \
          4-tuple (`farewell show SCENARIO`); loss, duplication and reordering without limit; {}. \
-         \"Verified\" means: every reachable state within these bounds",
+         \"Verified\" means: every reachable state within these bounds{}",
         s.size.msl(),
         s.size.bytes(),
         if s.saturated {
             "saturation is on (repeated sends are added at once)"
         } else {
             "saturation is off"
+        },
+        if report.reduction == Reduction::None {
+            ""
+        } else {
+            ", itself or as one that can do the same and more"
         },
     )
 }

@@ -144,6 +144,7 @@ impl Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::Reduction;
     use crate::properties::Fault;
     use crate::world::{Covered, Goal};
     use std::time::Duration;
@@ -169,6 +170,8 @@ mod tests {
         Finding {
             end,
             unique: 1,
+            represented: 1,
+            reduction: Reduction::None,
             successors: 1,
             depth: 1,
             elapsed: Duration::ZERO,

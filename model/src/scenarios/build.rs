@@ -65,6 +65,15 @@ pub fn world(size: Size, a: &[Step], b: &[Step]) -> Plan<Spec> {
     }
 }
 
+/// A world of two hosts that do the same and count from the same first ISN: one is the mirror image of the other.
+pub fn twins(size: Size, steps: &[Step]) -> Plan<Spec> {
+    let both = host(size, BASES[0], steps);
+    Plan {
+        hosts: [both.clone(), both],
+        ..world(size, &[], &[])
+    }
+}
+
 impl HostPlan<Config> {
     /// Another life.
     pub fn then(&mut self, steps: &[Step]) {

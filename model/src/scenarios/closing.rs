@@ -1,6 +1,6 @@
 //! One connection: every way of opening and closing it.
 
-use super::build::{client, server, world};
+use super::build::{client, server, twins, world};
 use super::{SCENARIO, Scenario, Size};
 use crate::endpoint::{Flags, TcpState};
 use crate::spec::Spec;
@@ -8,6 +8,14 @@ use crate::spec::choices::AckWhen;
 use crate::world::{Goal, Plan, Step, Stray, When};
 
 const AT_ONCE: When = When::AT_ONCE;
+
+/// What both sides do that do the same.
+pub(super) const ALIKE: [Step; 4] = [
+    Step::Connect(AT_ONCE),
+    Step::AwaitEstablished,
+    Step::Shutdown,
+    Step::AwaitEnd,
+];
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -79,6 +87,19 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                 ],
             )
         },
+        ..SCENARIO
+    },
+    Scenario {
+        id: "both-alike",
+        shows: "both sides do the same: open, close and forget, each at any moment, also at once",
+        goals: &[
+            Goal::Finished,
+            Goal::AllDelivered,
+            Goal::BothClosing,
+            Goal::BothTimeWait,
+        ],
+        pinned: [52_887, 357_165],
+        build: |size| twins(size, &ALIKE),
         ..SCENARIO
     },
     Scenario {

@@ -1,6 +1,7 @@
 //! Two and three incarnations of one 4-tuple: what TIME_WAIT, ISNs and timestamps protect.
 
-use super::build::{client, server, two_msl, world};
+use super::build::{client, server, twins, two_msl, world};
+use super::closing::ALIKE;
 use super::{Expect, SCENARIO, Scenario, Size};
 use crate::endpoint::{Flags, OLDEST, TcpState};
 use crate::properties::Fault;
@@ -82,6 +83,22 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         ),
         pinned: [13, 13],
         build: |size| at_once(size).both(|h| h.isn = IsnPolicy::Clock(1)),
+        ..SCENARIO
+    },
+    Scenario {
+        id: "reuse-alike",
+        shows: "both sides do the same: open, close, and open again as soon as they may, with the same ISNs",
+        expects: Expect::Violated(
+            Fault::Twice,
+            "who closed second has no TIME_WAIT: opening again at once, it takes an old SYN of the peer's for a simultaneous open, and the old FIN behind it for a new one",
+        ),
+        pinned: [14, 14],
+        build: |size| {
+            twins(size, &ALIKE).both(|h| {
+                h.then(&ALIKE);
+                h.isn = IsnPolicy::Equal;
+            })
+        },
         ..SCENARIO
     },
     Scenario {

@@ -62,6 +62,10 @@ impl Endpoint for Spec {
     fn observe(c: &Config, i: &Tcb) -> Observed {
         i.observe(c)
     }
+
+    fn mirrored([a, b]: [&Config; 2], i: &Tcb, renamed: impl Fn(u8) -> u8) -> Option<Tcb> {
+        (a == b).then(|| i.with_text(renamed))
+    }
 }
 
 /// One event being processed.

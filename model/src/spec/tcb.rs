@@ -288,6 +288,22 @@ impl Tcb {
         *byte = if on { *byte | bit } else { *byte & !bit };
     }
 
+    /// The same with every byte of text replaced. Nothing else depends on whose it is: numbers count from first ISNs that
+    /// both hosts share.
+    pub(crate) fn with_text(&self, replaced: impl Fn(u8) -> u8) -> Tcb {
+        let mut t = *self;
+        let in_order = [&mut t.queued, &mut t.received].into_iter();
+        for b in in_order.flat_map(|bytes| &mut bytes.bytes[..usize::from(bytes.len)]) {
+            *b = replaced(*b);
+        }
+        for (n, b) in t.held.bytes.iter_mut().enumerate() {
+            if t.held.mask & 1 << n != 0 {
+                *b = replaced(*b);
+            }
+        }
+        t
+    }
+
     /// RCV.WND: what the buffer has room for; all of it when the user's RECEIVEs are outstanding all the time.
     //= RFC 9293 SHLD-14 => test:spec::tests::the_right_window_edge_never_moves_left
     //= RFC 9293 MAY-8 => test:spec::tests::a_closed_window_answers_probes_and_announces_its_opening

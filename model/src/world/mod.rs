@@ -2,19 +2,21 @@
 //!
 //! [`plan`] says what a world is made of, [`state`] is one situation in it, [`net`] the network, [`action`] what can
 //! happen, [`history`] what users saw, [`coverage`] what was exercised. Inside: `step` (what can happen next, with
-//! `apps` and `accidents`), `host` (one event of one host), `judge` (what must hold of it), `saturate` (the
-//! reduction) and `memo`. Generic in the endpoint: nothing here knows how a TCP works.
+//! `apps` and `accidents`), `host` (one event of one host), `judge` (what must hold of it), `saturate`,
+//! `dominance` and `mirror` (reductions) and `memo`. Generic in the endpoint: nothing here knows how a TCP works.
 
 mod accidents;
 pub mod action;
 mod apps;
 pub mod coverage;
+mod dominance;
 mod fair;
 mod goals;
 pub mod history;
 mod host;
 mod judge;
 mod memo;
+mod mirror;
 pub mod net;
 pub mod plan;
 mod saturate;
@@ -25,7 +27,7 @@ use std::sync::Arc;
 
 use crate::endpoint::{Endpoint, OLDEST};
 use crate::seq::Seq;
-use crate::space::Space;
+use crate::space::{Compared, Space};
 pub use action::Action;
 pub use coverage::{Coverage, Covered, Goal};
 pub use plan::{Clocks, HostPlan, IsnPolicy, LONG_AGO, Plan, Script, Step, Stray, When};
@@ -43,6 +45,7 @@ pub struct World<E: Endpoint, const N: usize> {
     /// What has been exercised.
     pub coverage: Arc<Coverage>,
     pub(crate) bases: [Seq; 2],
+    symmetric: bool,
     id: u64,
 }
 
@@ -75,6 +78,7 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             coverage.hit_bound(); // never "verified"
         }
         Self {
+            symmetric: mirror::is_symmetric(&plan),
             plan,
             coverage,
             bases,
@@ -143,6 +147,14 @@ impl<E: Endpoint, const N: usize> Space for World<E, N> {
 
     fn bound_hit(&self) -> bool {
         self.coverage.bound_hit()
+    }
+
+    fn compared<'s>(&self, state: &'s Self::State) -> Option<Compared<'s>> {
+        Some(dominance::compared(state))
+    }
+
+    fn mirrored(&self, state: &Self::State) -> Option<Self::State> {
+        self.mirror_image(state)
     }
 }
 

@@ -26,6 +26,14 @@ impl Symbol {
         0x40 | self.host << 7 | (self.life & 3) << 3 | self.offset & 7
     }
 
+    /// The same of the other host.
+    pub const fn mirrored(self) -> Symbol {
+        Symbol {
+            host: 1 - (self.host & 1),
+            ..self
+        }
+    }
+
     /// The symbol that a byte stands for.
     pub const fn of(byte: u8) -> Symbol {
         Symbol {
@@ -105,6 +113,8 @@ pub struct Sender {
 }
 
 impl InFlight {
+    const SENDER: u32 = 45;
+
     /// Nothing: what unused room holds.
     pub const NONE: InFlight = InFlight(U64::new(0));
 
@@ -167,7 +177,7 @@ impl InFlight {
                 | u64::from(zero) << 28
                 | ack << 29
                 | seq << 37
-                | u64::from(by.host & 1) << 45
+                | u64::from(by.host & 1) << Self::SENDER
                 | 1 << 46,
         )))
     }
@@ -255,6 +265,11 @@ impl InFlight {
     #[inline]
     pub fn identity(self) -> u64 {
         self.0.get() >> TTL_BITS
+    }
+
+    /// The same segment sent by the other host.
+    pub(super) fn mirrored(self) -> InFlight {
+        InFlight(U64::new(self.0.get() ^ 1 << Self::SENDER))
     }
 
     /// One tick later: `None` when its lifetime is over. Its timestamps grow older.

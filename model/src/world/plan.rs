@@ -84,7 +84,7 @@ impl Step {
 }
 
 /// The script of one life.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Script {
     /// Its steps; the first opens.
     pub steps: Vec<Step>,
