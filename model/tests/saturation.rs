@@ -30,6 +30,8 @@ const HASTY: &[&str] = &[
     "half-open-coincidence",
     "crash-server",
     "abort-active",
+    "both-alike",
+    "reuse-alike",
     "abort-reuse",
     "half-open",
     "reuse",

@@ -389,6 +389,8 @@ fn longer_time_wait_is_never_less_safe() {
 /// Scenarios of standard size in which a host writes nothing, or MSL is not two ticks, and why.
 const SMALLER: &[(&str, &str)] = &[
     ("ack-beyond", "zero-window writes both ways"),
+    ("both-alike", "close-simultaneous writes both ways"),
+    ("reuse-alike", "a FIN is enough to be taken for another"),
     ("close-early-active", "closes before it could write"),
     ("close-early-passive", "closes with nothing to send"),
     (

@@ -80,6 +80,59 @@ fn too_little_memory_is_a_bound_and_no_verdict() {
 }
 
 #[test]
+fn a_reduced_run_says_what_was_stored_and_what_that_stands_for() {
+    let here = Scratch::new("reduction");
+    let smoke = ["check", "close-half", "both-alike", "--size", "smoke"];
+    let with = |more: &[&'static str]| here.run(&[&smoke, more].concat());
+    let r = with(&["--reduction", "all"]).ends(0);
+    r.says(&[
+        "reduction all",
+        "stored",
+        "represented",
+        "--reduction none visits every one",
+        "2 verified",
+    ]);
+    let count = |which: &'static str| {
+        let r = with(&["--format", "json", "--reduction", which]).ends(0);
+        let v: Value = serde_json::from_str(&r.out).unwrap();
+        [0, 1].map(|n| {
+            let one = &v["scenarios"][n]["counts"];
+            let stored = one["unique_states"].as_u64().unwrap();
+            let represented = one["represented_states"].as_u64().unwrap();
+            (
+                one["reduction"].as_str().unwrap().to_owned(),
+                stored,
+                represented,
+            )
+        })
+    };
+    let named = |r: &str, stored, represented| (r.to_owned(), stored, represented);
+    assert_eq!(
+        count("none"),
+        [named("none", 21_412, 21_412), named("none", 52_887, 52_887)]
+    );
+    // The hosts of the first do not do the same.
+    assert_eq!(
+        count("symmetry"),
+        [
+            named("none", 21_412, 21_412),
+            named("symmetry", 26_511, 52_887)
+        ]
+    );
+    assert_eq!(
+        count("all"),
+        [named("network", 118, 229), named("all", 732, 2_670)]
+    );
+    with(&["--reduction", "network", "--engine", "stateright"])
+        .ends(2)
+        .complains(&["leave out --reduction"]);
+    with(&["--reduction", "none", "--engine", "stateright"]).ends(0);
+    with(&["--reduction", "some"]).ends(2);
+    here.run(&["check", "--liveness", "--reduction", "network"])
+        .ends(2);
+}
+
+#[test]
 fn a_declared_violation_must_happen_and_then_is_no_failure() {
     let here = Scratch::new("declared");
     let r = here
