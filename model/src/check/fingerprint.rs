@@ -8,6 +8,15 @@ pub(super) trait Print: Copy + Ord + Default + Send + 'static {
     /// Which one it is.
     const WIDTH: Width;
 
+    /// Bytes of one.
+    const BYTES: usize = size_of::<Self>();
+
+    /// In 128 bits, for messages and files.
+    fn wide(self) -> u128;
+
+    /// Back from 128 bits.
+    fn narrow(wide: u128) -> Self;
+
     /// The fingerprint of a state.
     fn of(state: &impl Plain) -> Self;
 
@@ -17,6 +26,20 @@ pub(super) trait Print: Copy + Ord + Default + Send + 'static {
     /// 32 bits that the table does not come to, for choosing a worker (from the top) or a line of a cache (from
     /// the bottom).
     fn low(self) -> u32;
+
+    /// Appends it, little-endian.
+    fn put(self, to: &mut Vec<u8>) {
+        to.extend_from_slice(&self.wide().to_le_bytes()[..Self::BYTES]);
+    }
+
+    /// Takes one from the front of `bytes`.
+    fn take(bytes: &mut &[u8]) -> Option<Self> {
+        let (own, rest) = bytes.split_at_checked(Self::BYTES)?;
+        let mut wide = [0; 16];
+        wide[..Self::BYTES].copy_from_slice(own);
+        *bytes = rest;
+        Some(Self::narrow(u128::from_le_bytes(wide)))
+    }
 
     /// Which of `peers` workers owns the state.
     fn owner(self, peers: usize) -> usize {
@@ -36,6 +59,14 @@ pub(super) trait Print: Copy + Ord + Default + Send + 'static {
 impl Print for u64 {
     const WIDTH: Width = Width::Bits64;
 
+    fn wide(self) -> u128 {
+        self.into()
+    }
+
+    fn narrow(wide: u128) -> Self {
+        wide as u64
+    }
+
     fn of(state: &impl Plain) -> Self {
         fingerprint(state)
     }
@@ -51,6 +82,14 @@ impl Print for u64 {
 
 impl Print for u128 {
     const WIDTH: Width = Width::Bits128;
+
+    fn wide(self) -> u128 {
+        self
+    }
+
+    fn narrow(wide: u128) -> Self {
+        wide
+    }
 
     fn of(state: &impl Plain) -> Self {
         fingerprint_wide(state)

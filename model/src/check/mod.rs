@@ -15,14 +15,18 @@
 //! one thread, on the length of the trace: the counts then differ, because stateright stops in the middle of
 //! a level and judges states when it expands them, not when it finds them.
 
+pub mod cluster;
+mod conclude;
 mod control;
 mod fingerprint;
 mod frontier;
 pub mod liveness;
 mod memory;
 mod parcel;
+mod probe;
 mod sent;
 mod stateright;
+mod tally;
 mod timely;
 mod trace;
 mod visited;
@@ -39,6 +43,7 @@ use std::time::{Duration, Instant};
 
 use crate::space::Space;
 
+pub use cluster::{Team, TeamError};
 pub use memory::{available, resident};
 
 /// Unique states beyond which 64-bit fingerprints are given up for 128-bit ones.
@@ -97,6 +102,11 @@ pub struct Limits {
     pub stop: Arc<AtomicBool>,
     /// Bits of a fingerprint. Stateright has 64 of its own and refuses 128.
     pub width: Width,
+    /// The processes that explore together, if there are others; timely's engine alone can. Limits on memory are each
+    /// process's own, those on states of all together.
+    pub team: Option<Arc<Team>>,
+    /// What is explored, a fact a line: what processes that explore together must agree on.
+    pub about: String,
     /// The unique states at which 64 bits no longer do; only tests set anything but [`WIDEN_AT`].
     #[doc(hidden)]
     pub widen_at: u64,
@@ -111,6 +121,8 @@ impl Default for Limits {
             states: None,
             stop: Arc::default(),
             width: Width::Bits64,
+            team: None,
+            about: String::new(),
             widen_at: WIDEN_AT,
         }
     }
@@ -168,7 +180,8 @@ pub struct Outcome<S> {
     /// Time inside [`Space::successors`], summed over threads, restarts included. Timely measures it by
     /// batches; stateright by a sample of the calls.
     pub generating: Duration,
-    /// The most bytes seen resident, of the whole process; 0 where the system does not tell.
+    /// The most bytes seen resident, of the whole process; 0 where the system does not tell. With several processes,
+    /// of the one that had most.
     pub peak_memory: u64,
     /// [`Space::bound_hit`] at the end.
     pub bound_hit: bool,
@@ -194,6 +207,15 @@ pub enum CheckError {
     /// Stateright's fingerprints have 64 bits.
     #[error("stateright's fingerprints have 64 bits: 128 are for the timely engine")]
     NarrowOnly,
+    /// Stateright explores in one process.
+    #[error("stateright explores in one process: several are for the timely engine")]
+    OneProcess,
+    /// Another process was lost, or this one never met it.
+    #[error(transparent)]
+    Team(#[from] TeamError),
+    /// Another process sent what are no states of the space.
+    #[error("states from another process came damaged: are all processes of the same build?")]
+    MalformedStates,
     /// There are more levels than the table of visited states can count.
     #[error("the space has more than {0} levels")]
     TooDeep(u32),
@@ -217,7 +239,10 @@ pub enum CheckError {
 /// of explorations may run in one process, one after another or at once; [`Limits::memory`] and
 /// [`Outcome::peak_memory`] are about the whole process.
 ///
-/// With timely, counts, depth, verdict and trace do not depend on the number of threads: a violation ends the
+/// With [`Limits::team`] every process calls this with the same space, one after the other in the same order, and all
+/// return the same outcome; [`Space::noted`] is then that of all together.
+///
+/// With timely, counts, depth, verdict and trace do not depend on the number of threads or processes: a violation ends the
 /// run only when its level is complete, and of the violating states in it the one with the least fingerprint
 /// is shown. If a limit cuts that very level short, the violation is still reported by a shortest trace, but
 /// which one may vary.
@@ -233,6 +258,7 @@ pub fn explore<M: Space>(
 ) -> Result<Outcome<M::State>, CheckError> {
     let begun = Instant::now();
     match (engine, limits.width) {
+        (Engine::Stateright, _) if limits.team.is_some() => Err(CheckError::OneProcess),
         (Engine::Stateright, Width::Bits64) => stateright::run(space, limits, begun, progress),
         (Engine::Stateright, Width::Bits128) => Err(CheckError::NarrowOnly),
         (Engine::Timely, Width::Bits128) => {

@@ -6,7 +6,7 @@ mod limits;
 
 use std::sync::Arc;
 
-use self::graph::{Graph, Node};
+pub(super) use self::graph::{Graph, Node, node};
 use super::{CheckError, Engine, Limits, Outcome, explore};
 
 /// A random number generator (splitmix64) that is always the same.

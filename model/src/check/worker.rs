@@ -58,6 +58,8 @@ pub(super) struct Worker<M: Space, F: Print> {
     space: Arc<M>,
     control: Arc<Control>,
     index: usize,
+    /// Its number in this process.
+    local: usize,
     peers: usize,
     frontiers: Frontiers<M::State, F>,
     batch: Records<M, F>,
@@ -72,10 +74,12 @@ pub(super) struct Worker<M: Space, F: Print> {
 impl<M: Space, F: Print> Worker<M, F> {
     /// A worker with its share of the initial states.
     pub(super) fn new(space: Arc<M>, control: Arc<Control>, index: usize, peers: usize) -> Self {
+        let local = index % control.workers();
         let mut worker = Worker {
             space,
             control,
             index,
+            local,
             peers,
             frontiers: Frontiers::new(),
             batch: Vec::new(),
@@ -108,6 +112,19 @@ impl<M: Space, F: Print> Worker<M, F> {
     /// Whether nothing waits to be expanded in `level`.
     pub(super) fn is_idle(&self, level: u32) -> bool {
         self.frontiers.is_empty(level)
+    }
+
+    /// Notes that everything of `level` has arrived, as far as this worker sees; levels come in order.
+    pub(super) fn arrived(&mut self, level: u32) {
+        if self.control.arrive(self.local, level) {
+            self.control.all_arrived(level);
+        }
+    }
+
+    /// What came from another process makes no sense: ends the run.
+    pub(super) fn refuse(&mut self) {
+        self.done.error = Some(CheckError::MalformedStates);
+        self.control.stop(Cause::Failed);
     }
 
     /// Takes in what others found in `level`.
@@ -271,7 +288,7 @@ impl<M: Space, F: Print> Worker<M, F> {
     }
 
     fn publish(&self) {
-        let counts = self.control.counts(self.index);
+        let counts = self.control.counts(self.local);
         counts.unique.store(self.done.unique, Relaxed);
         counts.successors.store(self.done.successors, Relaxed);
         counts.frontier.store(self.frontiers.len(), Relaxed);

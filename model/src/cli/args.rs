@@ -129,6 +129,21 @@ pub(super) struct Budget {
     pub(super) save: PathBuf,
 }
 
+/// Several processes that explore together.
+#[derive(Args, Debug, Default)]
+pub(super) struct Cluster {
+    /// The processes that explore together, one HOST:PORT a line; start each with the same arguments and its --process.
+    /// Nothing is authenticated or encrypted: a trusted network only
+    #[arg(long, value_name = "FILE", requires = "process")]
+    pub(super) hosts: Option<PathBuf>,
+    /// Which of them this one is, from 0; process 0 prints the report
+    #[arg(long, value_name = "K", requires = "hosts")]
+    pub(super) process: Option<usize>,
+    /// How long to wait for the others, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "60", requires = "hosts", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(super) join_timeout: u64,
+}
+
 #[derive(Args, Debug, Default)]
 pub(super) struct Check {
     /// Scenarios by name, all if there are none
@@ -150,10 +165,12 @@ pub(super) struct Check {
     #[arg(long)]
     pub(super) plain: bool,
     /// Whether every fair run ends, instead of what must never happen: all liveness scenarios if none is named
-    #[arg(long, conflicts_with_all = ["property", "plain", "engine", "threads"])]
+    #[arg(long, conflicts_with_all = ["property", "plain", "engine", "threads", "hosts"])]
     pub(super) liveness: bool,
     #[command(flatten)]
     pub(super) budget: Budget,
+    #[command(flatten)]
+    pub(super) cluster: Cluster,
     /// For people or machines
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: Format,

@@ -10,7 +10,8 @@ use super::registry::{Card, Finding, Registry, Setup, Subject};
 use super::session::Session;
 use super::summary;
 use super::verdict::{Held, Verdict};
-use super::{Failure, Status, json, names};
+use super::{Failure, Status, json, names, team};
+use crate::check::CheckError;
 use crate::report::text;
 use crate::scenarios::Size;
 
@@ -35,6 +36,8 @@ pub(super) struct Report<'a> {
     /// Whether all scenarios ran as they stand, at the standard size.
     pub(super) complete: bool,
     pub(super) elapsed: Duration,
+    /// How many processes explored.
+    pub(super) processes: usize,
     pub(super) status: Status,
 }
 
@@ -59,8 +62,11 @@ pub(super) fn run(a: &args::Check, registry: &Registry, out: &mut Out) -> Result
         declaration: setup.has_all_rules() && property.is_none(),
         goals: setup.has_all_rules(),
     };
-    let session = Session::new(&a.budget, a.format)?;
-    let text = a.format == Format::Text;
+    let mut session = Session::new(&a.budget, a.format)?;
+    team::join(a, &subjects, &setup, &mut session)?;
+    let team = session.limits.team.clone();
+    let reports = team.as_ref().is_none_or(|team| team.process() == 0);
+    let text = a.format == Format::Text && reports;
     let begun = Instant::now();
     let widths = summary::widths(registry);
     if text {
@@ -74,6 +80,7 @@ pub(super) fn run(a: &args::Check, registry: &Registry, out: &mut Out) -> Result
         lacks: Vec::new(),
         complete: false,
         elapsed: Duration::ZERO,
+        processes: team.as_ref().map_or(1, |team| team.processes()),
         status: Status::Fine,
     };
     for (n, subject) in subjects.iter().enumerate() {
@@ -85,10 +92,13 @@ pub(super) fn run(a: &args::Check, registry: &Registry, out: &mut Out) -> Result
             // The others can still be checked; this one counts as not run.
             Err(e) => {
                 output::complain(&format!("{}: {e}", subject.card().id));
+                if matches!(e, CheckError::Team(_)) {
+                    break; // without the others there is nothing to be had
+                }
                 continue;
             }
         };
-        let row = judge(*subject, found, held, a, &setup);
+        let row = judge(*subject, found, held, a, &setup, reports);
         report.status = report.status.and(row.verdict.status());
         report.exercised.add(&row.found);
         if text {
@@ -114,10 +124,11 @@ pub(super) fn run(a: &args::Check, registry: &Registry, out: &mut Out) -> Result
     if !report.lacks.is_empty() {
         report.status = report.status.and(Status::Violated);
     }
-    if text {
-        finish(&report, a, out);
-    } else {
-        out.json(&json::check(&report));
+    match (&team, a.format) {
+        (Some(team), Format::Text) if !reports => team::one_line(team, &report, out),
+        (_, Format::Text) => finish(&report, a, out),
+        (_, Format::Json) if reports => out.json(&json::check(&report)),
+        (_, Format::Json) => {}
     }
     Ok(report.status)
 }
@@ -128,11 +139,12 @@ fn judge<'a>(
     held: Held,
     a: &args::Check,
     setup: &Setup,
+    reports: bool,
 ) -> Row<'a> {
     let card = subject.card();
     let verdict = Verdict::of(card, &found, held);
     // In a run over everything what was declared is not saved: it comes again whenever it is asked for.
-    let wanted = verdict != Verdict::AsDeclared || !a.scenarios.is_empty();
+    let wanted = reports && (verdict != Verdict::AsDeclared || !a.scenarios.is_empty());
     let saved = match &found.story {
         Some(story) if wanted => {
             let saved = counterexample::saved(card.id, setup, a.property.as_deref(), story);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use stateright::Model;
 
-use super::bounds;
+use super::{bounds, team};
 use crate::ablation::{self, Case};
 use crate::check::liveness::{self, Lasso, LivenessError};
 use crate::check::{self, CheckError, End, Engine, Limits, Progress, Width};
@@ -344,6 +344,15 @@ impl<E: Endpoint> Worlds<E> {
         })
     }
 
+    /// What is explored, a fact a line.
+    fn about(&self, setup: &Setup) -> String {
+        let bounds = self.bounds(setup).into_iter();
+        let bounds: String = bounds
+            .map(|(name, value)| format!("\n{name}: {value}"))
+            .collect();
+        format!("scenario: {}\n{}{bounds}", self.card.id, team::facts(setup))
+    }
+
     fn run<const N: usize>(
         &self,
         setup: &Setup,
@@ -352,6 +361,10 @@ impl<E: Endpoint> Worlds<E> {
         progress: &(dyn Fn(&Progress) + Sync),
     ) -> Result<Finding, CheckError> {
         let world = Arc::new(World::<E, N>::new(self.plan(setup)));
+        let limits = &Limits {
+            about: self.about(setup),
+            ..limits.clone()
+        };
         let o = check::explore(engine, &world, limits, progress)?;
         let story = matches!(o.end, End::Violated { .. }).then(|| tell(&world, &o.trace));
         Ok(Finding {

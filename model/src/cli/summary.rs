@@ -84,10 +84,15 @@ pub(super) fn foot(report: &Report<'_>, out: &mut Out) {
             out.line(&format!("{:<12}{l}", if n == 0 { name } else { "" }));
         }
     };
+    let each = if report.processes > 1 {
+        " in a process"
+    } else {
+        ""
+    };
     fact(
         "total",
         format!(
-            "{} states, {} successors in {seconds:.1} s ({rate}), peak memory {}",
+            "{} states, {} successors in {seconds:.1} s ({rate}), peak memory {}{each}",
             grouped(unique),
             grouped(successors),
             text::bytes(peak)
@@ -167,7 +172,8 @@ fn bounds(report: &Report<'_>) -> String {
     )
 }
 
-fn last_words(report: &Report<'_>) -> String {
+/// The verdict in words.
+pub(super) fn last_words(report: &Report<'_>) -> String {
     let count = |is: fn(&Verdict) -> bool| report.rows.iter().filter(|r| is(&r.verdict)).count();
     let verified = count(|v| *v == Verdict::Verified);
     let declared = count(|v| *v == Verdict::AsDeclared);

@@ -144,6 +144,14 @@ impl<E: Endpoint, const N: usize> Space for World<E, N> {
     fn bound_hit(&self) -> bool {
         self.coverage.bound_hit()
     }
+
+    fn noted(&self) -> Vec<u64> {
+        self.coverage.to_words()
+    }
+
+    fn note_instead(&self, parts: &[Vec<u64>]) -> bool {
+        self.coverage.replace(parts)
+    }
 }
 
 /// The same world for stateright: its checker is the reference, its Explorer the browser.
@@ -197,7 +205,9 @@ where
         + Send
         + Sync
         + zerocopy::IntoBytes
+        + zerocopy::TryFromBytes
         + zerocopy::Immutable
+        + zerocopy::KnownLayout
         + zerocopy::Unaligned
         + 'static,
 {
