@@ -20,6 +20,7 @@ mod conclude;
 mod control;
 mod fingerprint;
 mod frontier;
+pub mod keep;
 pub mod liveness;
 mod memory;
 mod parcel;
@@ -44,6 +45,7 @@ use std::time::{Duration, Instant};
 use crate::space::Space;
 
 pub use cluster::{Team, TeamError};
+pub use keep::{Keep, KeepError};
 pub use memory::{available, resident};
 
 /// Unique states beyond which 64-bit fingerprints are given up for 128-bit ones.
@@ -82,8 +84,10 @@ impl FromStr for Engine {
 /// How many bits identify a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Width {
-    /// 64 bits; a run that passes [`WIDEN_AT`] unique states starts again with 128.
+    /// 64 bits; a run that passes [`WIDEN_AT`] unique states starts again with 128, or 96.
     Bits64,
+    /// 96 bits; what a run that is kept in files has beyond 64.
+    Bits96,
     /// 128 bits.
     Bits128,
 }
@@ -105,6 +109,9 @@ pub struct Limits {
     /// The processes that explore together, if there are others; timely's engine alone can. Limits on memory are each
     /// process's own, those on states of all together.
     pub team: Option<Arc<Team>>,
+    /// Where the run is kept, so that it can go on when it was killed; timely's engine alone can. Then only fingerprints
+    /// stay in memory: of 64 bits, or 96 when 64 do not do.
+    pub keep: Option<Keep>,
     /// What is explored, a fact a line: what processes that explore together must agree on.
     pub about: String,
     /// The unique states at which 64 bits no longer do; only tests set anything but [`WIDEN_AT`].
@@ -122,6 +129,7 @@ impl Default for Limits {
             stop: Arc::default(),
             width: Width::Bits64,
             team: None,
+            keep: None,
             about: String::new(),
             widen_at: WIDEN_AT,
         }
@@ -187,7 +195,7 @@ pub struct Outcome<S> {
     pub bound_hit: bool,
     /// The fingerprints that [`Outcome::collision_probability`] is about.
     pub width: Width,
-    /// An upper estimate of the probability that two states had one fingerprint: n^2/2^65 or n^2/2^129.
+    /// An upper estimate of the probability that two states had one fingerprint: n^2/2^65, n^2/2^97 or n^2/2^129.
     pub collision_probability: f64,
     /// The way from an initial state to the violation, both included; empty if there is none. From timely a
     /// shortest one, and always the same; from stateright a shortest one when it runs on one thread.
@@ -213,6 +221,12 @@ pub enum CheckError {
     /// Another process was lost, or this one never met it.
     #[error(transparent)]
     Team(#[from] TeamError),
+    /// Stateright keeps nothing.
+    #[error("stateright keeps nothing in files: checkpoints are for the timely engine")]
+    NothingKept,
+    /// The files of the run.
+    #[error(transparent)]
+    Keep(#[from] KeepError),
     /// Another process sent what are no states of the space.
     #[error("states from another process came damaged: are all processes of the same build?")]
     MalformedStates,
@@ -239,6 +253,9 @@ pub enum CheckError {
 /// of explorations may run in one process, one after another or at once; [`Limits::memory`] and
 /// [`Outcome::peak_memory`] are about the whole process.
 ///
+/// With [`Limits::keep`] a run that was killed, or stopped by a limit, goes on where it was when this is called again
+/// with [`Keep::resume`]; the outcome is the same, but for times and memory.
+///
 /// With [`Limits::team`] every process calls this with the same space, one after the other in the same order, and all
 /// return the same outcome; [`Space::noted`] is then that of all together.
 ///
@@ -259,10 +276,11 @@ pub fn explore<M: Space>(
     let begun = Instant::now();
     match (engine, limits.width) {
         (Engine::Stateright, _) if limits.team.is_some() => Err(CheckError::OneProcess),
+        (Engine::Stateright, _) if limits.keep.is_some() => Err(CheckError::NothingKept),
         (Engine::Stateright, Width::Bits64) => stateright::run(space, limits, begun, progress),
-        (Engine::Stateright, Width::Bits128) => Err(CheckError::NarrowOnly),
-        (Engine::Timely, Width::Bits128) => {
-            timely::run::<M, u128>(space, limits, begun, Duration::ZERO, progress)
+        (Engine::Stateright, _) => Err(CheckError::NarrowOnly),
+        (Engine::Timely, Width::Bits96 | Width::Bits128) => {
+            timely::run_wide(space, limits, begun, Duration::ZERO, progress)
         }
         (Engine::Timely, Width::Bits64) => {
             timely::run::<M, u64>(space, limits, begun, Duration::ZERO, progress)

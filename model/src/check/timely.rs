@@ -27,7 +27,8 @@ use ::timely::worker::Worker as TimelyWorker;
 use super::cluster::Run;
 use super::conclude::{self, Conclusion, Sum};
 use super::control::{Cause, Control};
-use super::fingerprint::Print;
+use super::fingerprint::{Print, Print96};
+use super::keep::{KeepError, Store};
 use super::parcel::{Parcel, Post};
 use super::worker::{Finished, Worker};
 use super::{CheckError, Limits, Outcome, Progress, Width};
@@ -52,15 +53,37 @@ pub(super) fn run<M: Space, F: Print>(
     }
     let widen_at = match F::WIDTH {
         Width::Bits64 => limits.widen_at,
-        Width::Bits128 => u64::MAX,
+        Width::Bits96 | Width::Bits128 => u64::MAX,
     };
+    let process = limits.team.as_ref().map_or(0, |team| team.process());
+    if let Some(keep) = &limits.keep
+        && F::WIDTH == Width::Bits64
+        && Store::bits(keep, process) == Some(Print96::BYTES as u32 * 8)
+    {
+        return run_wide(space, limits, begun, spent, progress);
+    }
     let about = about::<M, F>(&**space, limits);
-    let run = match &limits.team {
-        Some(team) => Some(Arc::new(Run::begin(team, &about, 0)?.0)),
+    let mut store = match &limits.keep {
+        Some(keep) => Some(in_team(
+            Store::open(keep, process, limits.threads.max(1), &about),
+            limits,
+        )?),
         None => None,
     };
+    let complete = store.as_ref().map_or(0, Store::complete);
+    let (run, first) = match &limits.team {
+        Some(team) => {
+            let (run, first) = Run::begin(team, &about, complete.into())?;
+            (Some(Arc::new(run)), first.min(complete.into()) as u32)
+        }
+        None => (None, complete),
+    };
+    if let Some(store) = &mut store {
+        in_team(go_on(&**space, store, first), limits)?;
+    }
+    let store = store.map(Arc::new);
     let control = Arc::new(Control::with(limits, widen_at, begun, run.clone()));
-    let ended = explore::<M, F>(space, &control, progress);
+    let ended = explore::<M, F>(space, &control, store.as_ref(), progress);
     let ended = ended.map_err(|error| match &run {
         Some(run) => for_all(error, run),
         None => error,
@@ -75,6 +98,9 @@ pub(super) fn run<M: Space, F: Print>(
         Ok(end) => end,
         Err(Some(Cause::Widen)) => {
             drop(control);
+            if let Some(store) = store.and_then(Arc::into_inner) {
+                in_team(store.wipe(), limits)?;
+            }
             // Everything will be noted again.
             space.note_instead(&[]);
             return run_wide(space, limits, begun, generating, progress);
@@ -96,25 +122,47 @@ pub(super) fn run<M: Space, F: Print>(
     })
 }
 
-/// Starts again with fingerprints that are long enough.
-fn run_wide<M: Space>(
+/// The same with fingerprints that are long enough for any number of states.
+pub(super) fn run_wide<M: Space>(
     space: &Arc<M>,
     limits: &Limits,
     begun: Instant,
     spent: Duration,
     progress: &(dyn Fn(&Progress) + Sync),
 ) -> Result<Outcome<M::State>, CheckError> {
-    run::<M, u128>(space, limits, begun, spent, progress)
+    if limits.keep.is_some() {
+        run::<M, Print96>(space, limits, begun, spent, progress)
+    } else {
+        run::<M, u128>(space, limits, begun, spent, progress)
+    }
+}
+
+/// What went wrong with files here ends the run for everyone.
+fn in_team<T>(result: Result<T, KeepError>, limits: &Limits) -> Result<T, KeepError> {
+    if let (Err(error), Some(team)) = (&result, &limits.team) {
+        team.fail(&error.to_string());
+    }
+    result
+}
+
+/// Has a kept run go on from the first levels that are complete.
+fn go_on(space: &impl Space, store: &mut Store, levels: u32) -> Result<(), KeepError> {
+    store.go_on_from(levels)?;
+    match store.last() {
+        Some((_, noted)) if !space.note_instead(&[noted.to_vec()]) => Err(store.is_foreign()),
+        _ => Ok(()),
+    }
 }
 
 /// What all who take part in a run must agree on.
 fn about<M: Space, F: Print>(space: &M, limits: &Limits) -> String {
-    if limits.team.is_none() {
+    if limits.team.is_none() && limits.keep.is_none() {
         return String::new();
     }
     let probe = super::probe::probe(space);
     let (about, bits) = (limits.about.trim_end(), F::BYTES * 8);
-    format!("{about}\nfingerprints: {bits} bits\nmodel: {probe:016x}")
+    let kept = limits.keep.is_some();
+    format!("{about}\nfingerprints: {bits} bits\nkept in files: {kept}\nmodel: {probe:016x}")
 }
 
 /// Ends the run for everyone, and says why.
@@ -133,9 +181,10 @@ fn for_all(error: CheckError, run: &Run) -> CheckError {
 fn explore<M: Space, F: Print>(
     space: &Arc<M>,
     control: &Arc<Control>,
+    store: Option<&Arc<Store>>,
     progress: &(dyn Fn(&Progress) + Sync),
 ) -> Result<Conclusion<F>, CheckError> {
-    let mut workers = run_workers::<M, F>(space, control, progress)?;
+    let mut workers = run_workers::<M, F>(space, control, store, progress)?;
     if let Some(error) = workers.iter_mut().find_map(|worker| worker.error.take()) {
         return Err(error);
     }
@@ -143,8 +192,8 @@ fn explore<M: Space, F: Print>(
         return Err(CheckError::Panicked);
     }
     let own = Sum::of(&workers, control, space.noted());
-    conclude::conclude(own, control, |worker, print, _| {
-        Ok(workers[worker].visited.find(print))
+    conclude::conclude(own, control, |worker, print, level| {
+        workers[worker].find(print, level)
     })
 }
 
@@ -152,6 +201,7 @@ fn explore<M: Space, F: Print>(
 fn run_workers<M: Space, F: Print>(
     space: &Arc<M>,
     control: &Arc<Control>,
+    store: Option<&Arc<Store>>,
     progress: &(dyn Fn(&Progress) + Sync),
 ) -> Result<Vec<Finished<F>>, CheckError> {
     let (builders, threads, gone) = match control.run() {
@@ -167,9 +217,10 @@ fn run_workers<M: Space, F: Print>(
         }
     };
     let (its_space, its_control) = (Arc::clone(space), Arc::clone(control));
+    let its_store = store.cloned();
     let config = ::timely::WorkerConfig::default();
     let guards = execute_from(builders, threads, config, move |worker| {
-        work::<M, F>(worker, &its_space, &its_control)
+        work::<M, F>(worker, &its_space, &its_control, its_store.as_ref())
     })
     .map_err(CheckError::Start)?;
     control.watch(
@@ -177,8 +228,8 @@ fn run_workers<M: Space, F: Print>(
         || control.progress(),
         progress,
     );
-    if let Some(gone) = gone {
-        gone.set();
+    if let (Some(run), Some(gone)) = (control.run(), gone) {
+        run.workers_have_gone(&gone);
     }
     // Threads of connections panic when a worker did, and so does whoever waits for them.
     let finished = catch_unwind(AssertUnwindSafe(|| guards.join()));
@@ -194,11 +245,13 @@ fn work<M: Space, F: Print>(
     timely: &mut TimelyWorker,
     space: &Arc<M>,
     control: &Arc<Control>,
+    store: Option<&Arc<Store>>,
 ) -> Finished<F> {
     let _alarm = Alarm(control);
     let worker = Worker::<M, F>::new(
         Arc::clone(space),
         Arc::clone(control),
+        store,
         timely.index(),
         timely.peers(),
     );
@@ -247,10 +300,12 @@ fn build<M: Space, F: Print>(
         let expand = move |first: Capability<u32>, info: OperatorInfo| {
             *its_address.borrow_mut() = Some(Rc::clone(&info.address));
             let again = scope.activator_for(info.address);
-            // Levels of which this worker has seen that everything has arrived.
-            let mut arrived = 0;
+            let begin = worker.borrow().first();
+            // The level that this worker has not yet seen arrive whole.
+            let mut arrived = begin;
             // The right to send from each level that this worker has states in.
-            let mut held = BTreeMap::from([(0, first)]);
+            let mut held = BTreeMap::from([(begin, first.delayed(&begin))]);
+            drop(first);
             move |(input, frontier): (&mut InputHandleCore<_, _, _>, &MutableAntichain<u32>),
                   output: &mut OutputBuilderSession<'_, u32, NoopBuilder<Parcel<M::State, F>>>| {
                 let worker = &mut *worker.borrow_mut();

@@ -129,9 +129,15 @@ pub(super) struct Budget {
     pub(super) save: PathBuf,
 }
 
-/// Several processes that explore together.
+/// Several processes that explore together, and runs that can go on when they were killed.
 #[derive(Args, Debug, Default)]
 pub(super) struct Cluster {
+    /// Keep each run in files there, level by level; in memory only fingerprints stay
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    pub(super) checkpoint: Option<PathBuf>,
+    /// Go on with the runs that are kept there, from their last complete levels
+    #[arg(long, value_name = "DIR")]
+    pub(super) resume: Option<PathBuf>,
     /// The processes that explore together, one HOST:PORT a line; start each with the same arguments and its --process.
     /// Nothing is authenticated or encrypted: a trusted network only
     #[arg(long, value_name = "FILE", requires = "process")]
@@ -165,7 +171,7 @@ pub(super) struct Check {
     #[arg(long)]
     pub(super) plain: bool,
     /// Whether every fair run ends, instead of what must never happen: all liveness scenarios if none is named
-    #[arg(long, conflicts_with_all = ["property", "plain", "engine", "threads", "hosts"])]
+    #[arg(long, conflicts_with_all = ["property", "plain", "engine", "threads", "hosts", "checkpoint", "resume"])]
     pub(super) liveness: bool,
     #[command(flatten)]
     pub(super) budget: Budget,

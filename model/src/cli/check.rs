@@ -63,6 +63,7 @@ pub(super) fn run(a: &args::Check, registry: &Registry, out: &mut Out) -> Result
         goals: setup.has_all_rules(),
     };
     let mut session = Session::new(&a.budget, a.format)?;
+    team::keep(a, &mut session)?;
     team::join(a, &subjects, &setup, &mut session)?;
     let team = session.limits.team.clone();
     let reports = team.as_ref().is_none_or(|team| team.process() == 0);
@@ -92,8 +93,8 @@ pub(super) fn run(a: &args::Check, registry: &Registry, out: &mut Out) -> Result
             // The others can still be checked; this one counts as not run.
             Err(e) => {
                 output::complain(&format!("{}: {e}", subject.card().id));
-                if matches!(e, CheckError::Team(_)) {
-                    break; // without the others there is nothing to be had
+                if matches!(e, CheckError::Team(_) | CheckError::Keep(_)) {
+                    break; // the next would fare no better
                 }
                 continue;
             }

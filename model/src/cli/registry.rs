@@ -9,7 +9,7 @@ use stateright::Model;
 use super::{bounds, team};
 use crate::ablation::{self, Case};
 use crate::check::liveness::{self, Lasso, LivenessError};
-use crate::check::{self, CheckError, End, Engine, Limits, Progress, Width};
+use crate::check::{self, CheckError, End, Engine, Keep, Limits, Progress, Width};
 use crate::endpoint::Endpoint;
 use crate::properties::Fault;
 use crate::report::saved::Malformed;
@@ -363,6 +363,10 @@ impl<E: Endpoint> Worlds<E> {
         let world = Arc::new(World::<E, N>::new(self.plan(setup)));
         let limits = &Limits {
             about: self.about(setup),
+            keep: limits.keep.as_ref().map(|keep| Keep {
+                dir: keep.dir.join(self.card.id),
+                resume: keep.resume,
+            }),
             ..limits.clone()
         };
         let o = check::explore(engine, &world, limits, progress)?;

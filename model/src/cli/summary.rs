@@ -75,7 +75,9 @@ pub(super) fn foot(report: &Report<'_>, out: &mut Out) {
     let e = &report.exercised;
     let unique: u64 = found().map(|f| f.unique).sum();
     let successors: u64 = found().map(|f| f.successors).sum();
-    let collision: f64 = found().map(|f| f.collision_probability).sum();
+    let collision = found()
+        .map(|f| f.collision_probability)
+        .fold(0.0, |sum: f64, p| sum + p);
     let peak = found().map(|f| f.peak_memory).max().unwrap_or(0);
     let seconds = report.elapsed.as_secs_f64();
     let rate = text::rate(unique, found().map(|f| f.elapsed.as_secs_f64()).sum());

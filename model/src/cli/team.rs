@@ -1,4 +1,4 @@
-//! The processes that check together.
+//! The processes that check together, and the directory that runs are kept in.
 
 use std::fs;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use super::output::Out;
 use super::registry::{Setup, Subject};
 use super::session::Session;
 use super::summary;
+use crate::check::Keep;
 use crate::check::cluster::{Team, TeamError, parse_hosts};
 
 /// Meets the other processes, if the command line names any, and has the session explore with them.
@@ -39,6 +40,29 @@ pub(super) fn join(
         TeamError::Listen { .. } | TeamError::Differs { .. } => Failure::usage(e.to_string()),
         e => Failure::no_verdict(e.to_string()),
     })?));
+    Ok(())
+}
+
+/// Has the session keep its runs, if the command line says where.
+pub(super) fn keep(a: &args::Check, session: &mut Session) -> Result<(), Failure> {
+    let (dir, resume) = match (&a.cluster.checkpoint, &a.cluster.resume) {
+        (Some(dir), _) => (dir, false),
+        (None, Some(dir)) => (dir, true),
+        (None, None) => return Ok(()),
+    };
+    if a.budget.engine != args::Engine::Timely {
+        return Err(Failure::usage(
+            "--checkpoint and --resume are for --engine timely".into(),
+        ));
+    }
+    if resume && !dir.is_dir() {
+        return Err(Failure::usage(format!(
+            "{} is no directory: there is nothing to resume",
+            dir.display()
+        )));
+    }
+    let dir = dir.clone();
+    session.limits.keep = Some(Keep { dir, resume });
     Ok(())
 }
 

@@ -44,6 +44,8 @@ struct Notes {
     control: Option<Arc<Control>>,
     /// The connections of the run.
     states: Vec<TcpStream>,
+    /// Its workers have gone.
+    is_idle: bool,
     /// By process, for process 0: the level that has arrived there, and the least with a violation.
     arrived: Vec<Option<(u64, u64)>>,
     /// By process: how far it has come in this run.
@@ -103,9 +105,6 @@ impl Board {
             return;
         }
         notes.failed = Some(error.clone());
-        for stream in notes.states.drain(..) {
-            let _ = stream.shutdown(Shutdown::Both);
-        }
         let control = notes.control.clone();
         drop(notes);
         if let Some(control) = control {
@@ -115,6 +114,31 @@ impl Board {
         self.changed.notify_all();
         let text = Message::saying(Kind::Failed, error.to_string());
         self.tell_all(&text);
+        self.break_off();
+    }
+
+    /// Breaks the connections of a run that has failed, once nobody here needs them: whoever waits for something on them
+    /// wakes up. The others have been told why before they see it.
+    fn break_off(&self) {
+        let mut notes = self.notes();
+        if notes.failed.is_some() && notes.is_idle {
+            for stream in notes.states.drain(..) {
+                let _ = stream.shutdown(Shutdown::Both);
+            }
+        }
+    }
+
+    /// The workers of the run have gone.
+    pub(super) fn set_idle(&self) {
+        let has_failed = {
+            let mut notes = self.notes();
+            notes.is_idle = true;
+            notes.failed.is_some()
+        };
+        if has_failed {
+            std::thread::sleep(super::LAST_WORDS);
+            self.break_off();
+        }
     }
 
     // Callers.
@@ -299,7 +323,9 @@ impl Board {
 
     /// Connections to break when the team fails.
     pub(super) fn set_states(&self, states: Vec<TcpStream>) {
-        self.notes().states = states;
+        let mut notes = self.notes();
+        notes.states = states;
+        notes.is_idle = false;
     }
 
     /// The run is over here.

@@ -195,6 +195,12 @@ impl Team {
         self.board.check()
     }
 
+    /// Ends it for everyone.
+    pub(super) fn fail(&self, why: &str) {
+        let who = self.board.named(self.board.me);
+        self.board.fail(TeamError::Told(format!("{who}: {why}")));
+    }
+
     /// For process 0: waits for the others.
     fn gather(&self, what: &str) -> Result<Vec<Option<TcpStream>>, TeamError> {
         let board = &self.board;

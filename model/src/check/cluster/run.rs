@@ -180,6 +180,12 @@ impl Run {
         self.board.arrive(self.number, level, violated);
     }
 
+    /// Its workers have gone: what still reads and writes must come to an end.
+    pub(in crate::check) fn workers_have_gone(&self, gone: &Gone) {
+        gone.set();
+        self.board.set_idle();
+    }
+
     /// It is over here.
     pub(in crate::check) fn end(&self) {
         self.board.end_run();
