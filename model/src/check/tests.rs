@@ -2,7 +2,9 @@
 
 mod agreement;
 mod graph;
+mod kept;
 mod limits;
+mod team;
 
 use std::sync::Arc;
 
