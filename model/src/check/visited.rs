@@ -89,23 +89,6 @@ impl<F: Print> Visited<F> {
         Offered::New
     }
 
-    /// Offers another parent of a state found at `level`, if it is there: the lesser stays.
-    pub(super) fn improve(&mut self, print: F, parent: F, level: u32) {
-        let segment = &mut self.segments[Self::segment(print)];
-        let at = segment.find(print);
-        let slot = &mut segment.slots[at];
-        if slot.mark != 0 && u32::from(slot.mark) == level + 1 && parent < { slot.parent } {
-            slot.parent = parent;
-        }
-    }
-
-    /// Every state with its parent, in no order that matters.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (F, F)> {
-        let slots = self.segments.iter().flat_map(|segment| &segment.slots);
-        let used = slots.filter(|slot| slot.mark != 0);
-        used.map(|slot| (slot.print, slot.parent))
-    }
-
     /// The parent and the level of a state, if it is there. An initial state is its own parent.
     pub(super) fn find(&self, print: F) -> Option<(F, u32)> {
         let segment = &self.segments[Self::segment(print)];

@@ -401,7 +401,7 @@ impl<M: Space, F: Print> Worker<M, F> {
             may
         };
         let offered = match &mut self.done.kept {
-            Some(kept) => kept.offer(found.print, found.parent, level, &mut may_grow),
+            Some(kept) => kept.offer(found.print, found.parent, &mut may_grow),
             None => self
                 .done
                 .visited

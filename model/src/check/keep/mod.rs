@@ -1,7 +1,7 @@
 //! Runs on files: what was found goes to a directory, level by level, and a run that was killed goes on from its last
 //! complete level.
 //!
-//! What lives here: the table that then stays in memory ([`prints`], fingerprints alone), one worker's shard with its
+//! What lives here: the table that then stays in memory ([`table`], fingerprints alone), one worker's shard with its
 //! files ([`shard`]), and what a process keeps of a run as a whole ([`store`]). In memory there remain the table, the
 //! parents of the level that is being found, and buffers.
 //!
@@ -11,9 +11,9 @@
 //! is written last, under another name, and renamed: a level is complete when it is there. Fingerprints and numbers are
 //! little-endian.
 
-mod prints;
 mod shard;
 mod store;
+mod table;
 
 use std::fs::File;
 use std::io::{self, Write};

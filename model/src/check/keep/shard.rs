@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::Xxh3;
 
-use super::prints::Prints;
 use super::store::{Part, Store};
+use super::table::{Child, Known, Table};
 use super::{KeepError, damaged, system};
 use crate::check::fingerprint::Print;
 use crate::check::frontier::{CHUNK, Entry};
-use crate::check::visited::{Offered, Visited};
+use crate::check::visited::Offered;
 use crate::space::Plain;
 
 /// Bytes that a file is read or written in.
@@ -24,9 +24,9 @@ const LONGEST: usize = 1 << 20;
 pub(in crate::check) struct Shard<F> {
     store: Arc<Store>,
     worker: usize,
-    known: Prints<F>,
+    known: Table<Known<F>>,
     /// The states of the level that is being found, with their parents.
-    fresh: Visited<F>,
+    fresh: Table<Child<F>>,
     /// That level.
     finding: u32,
     writing: Option<Writing>,
@@ -63,8 +63,8 @@ impl<F: Print> Shard<F> {
         let mut shard = Shard {
             store: Arc::clone(store),
             worker,
-            known: Prints::new(),
-            fresh: Visited::new(),
+            known: Table::new(),
+            fresh: Table::new(),
             finding: 0,
             writing: None,
             reading: None,
@@ -76,7 +76,7 @@ impl<F: Print> Shard<F> {
             let known = &mut shard.known;
             // One that may not grow has stopped the run.
             each_parent::<F>(store, level, worker, Some(&part), |print, _| {
-                known.offer(print, &may_grow);
+                known.offer(Known(print), &may_grow);
             })?;
             shard.finding += 1;
             last = Some(part);
@@ -87,19 +87,19 @@ impl<F: Print> Shard<F> {
         Ok((shard, last))
     }
 
-    /// Offers a state found in the level after the one being expanded.
+    /// Offers a state of the level that is being found. Of two parents the lesser stays.
     pub(in crate::check) fn offer(
         &mut self,
         print: F,
         parent: F,
-        level: u32,
         may_grow: &mut impl FnMut(u64) -> bool,
     ) -> Offered {
-        let offered = self.known.offer(print, &mut *may_grow);
-        match offered {
-            Offered::New => self.fresh.offer(print, parent, level, may_grow),
+        match self.known.offer(Known(print), &mut *may_grow) {
+            Offered::New => self.fresh.offer(Child { print, parent }, may_grow),
             Offered::Known => {
-                self.fresh.improve(print, parent, level);
+                if let Some(child) = self.fresh.get_mut(print) {
+                    child.parent = child.parent.min(parent);
+                }
                 Offered::Known
             }
             Offered::Refused => Offered::Refused,
@@ -108,7 +108,7 @@ impl<F: Print> Shard<F> {
 
     /// Reads where a state would be.
     pub(in crate::check) fn touch(&self, print: F) -> u32 {
-        self.known.touch(print) ^ u32::from(self.fresh.touch(print))
+        self.known.touch(print) ^ self.fresh.touch(print)
     }
 
     /// Writes a state that is to be expanded in `level`.
@@ -178,7 +178,7 @@ impl<F: Print> Shard<F> {
             None => Writing::new(&self.store, level, self.worker)?,
         };
         (part.states, part.states_bytes) = writing.finish()?;
-        let fresh = std::mem::replace(&mut self.fresh, Visited::new());
+        let fresh = std::mem::replace(&mut self.fresh, Table::new());
         (part.parents_bytes, part.parents_hash) = self.write_parents(level, &fresh)?;
         self.finding += 1;
         self.read(level, part)?;
@@ -209,7 +209,8 @@ impl<F: Print> Shard<F> {
         level: u32,
     ) -> Result<Option<(F, u32)>, KeepError> {
         if level == self.finding {
-            return Ok(self.fresh.find(print));
+            let child = self.fresh.iter().find(|child| child.print == print);
+            return Ok(child.map(|child| (child.parent, level)));
         }
         let mut found = None;
         each_parent::<F>(&self.store, level, self.worker, None, |child, parent| {
@@ -241,7 +242,7 @@ impl<F: Print> Shard<F> {
         Ok(())
     }
 
-    fn write_parents(&self, level: u32, fresh: &Visited<F>) -> Result<(u64, u64), KeepError> {
+    fn write_parents(&self, level: u32, fresh: &Table<Child<F>>) -> Result<(u64, u64), KeepError> {
         let file = self.store.parents(level, self.worker);
         let failed = |e| system("write", &file)(e);
         let to = File::create(&file).map_err(failed)?;
@@ -251,7 +252,7 @@ impl<F: Print> Shard<F> {
         to.write_all(&self.store.id().to_le_bytes())
             .map_err(failed)?;
         let mut record = Vec::new();
-        for (print, parent) in fresh.iter() {
+        for Child { print, parent } in fresh.iter() {
             record.clear();
             print.put(&mut record);
             parent.put(&mut record);

@@ -74,6 +74,23 @@ fn a_run_in_parts_finds_what_a_naive_exploration_finds() {
 }
 
 #[test]
+fn of_many_parents_the_least_is_kept() {
+    let corner = 6u64.pow(5) - 1;
+    let graph = Graph::grid(6, 5).with_bad(move |id| u32::from(id == corner) * 4);
+    for threads in [1, 2] {
+        let here = Scratch::new(&format!("least-{threads}"));
+        let cut = Limits {
+            states: Some(4000),
+            ..here.limits(threads, false)
+        };
+        assert_eq!(run(Engine::Timely, &graph, &cut).end, End::StateLimit);
+        let found = run(Engine::Timely, &graph, &here.limits(threads, true));
+        let ids: Vec<_> = found.trace.iter().map(|node| node.id).collect();
+        assert_eq!(ids, naive(&graph).trace, "{threads} workers");
+    }
+}
+
+#[test]
 fn too_many_states_for_64_bits_are_kept_again_with_96() {
     let here = Scratch::new("wide");
     let graph = Arc::new(Graph::grid(7, 5));
