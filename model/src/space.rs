@@ -12,6 +12,9 @@ pub trait Plain: Copy + Eq + Send + Sync + 'static {
     ///
     /// The length may differ between states (unused room at the end is left out); the bytes are canonical.
     fn bytes(&self) -> &[u8];
+
+    /// The state that has these [`Plain::bytes`], which may come from a file or another process; none if no state has.
+    fn of_bytes(bytes: &[u8]) -> Option<Self>;
 }
 
 /// A state taken apart for [`Space::compared`].
@@ -51,6 +54,17 @@ pub trait Space: Send + Sync + 'static {
     ///
     /// Sticky over the whole run; shared by all threads.
     fn bound_hit(&self) -> bool;
+
+    /// What was noted on the way (coverage, [`Space::bound_hit`]), for another process or a later run to take in.
+    fn noted(&self) -> Vec<u64> {
+        Vec::new()
+    }
+
+    /// Puts what several have noted, together, in the place of what is noted here. False, and nothing changes, if one of
+    /// them is not from [`Space::noted`]. Of none at all: what a new space has noted.
+    fn note_instead(&self, parts: &[Vec<u64>]) -> bool {
+        parts.iter().all(Vec::is_empty)
+    }
 
     /// The state taken apart, for the reduction to states that no other dominates; `None`, for every state, where there
     /// is no such order.

@@ -1,11 +1,14 @@
 //! What the threads of a run share: why to stop, and how far each has come.
 
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::thread;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
+use super::cluster::Run;
 use super::memory::resident;
-use super::{End, Limits, Progress};
+pub(super) use super::tally::{Cause, Tally};
+use super::{Limits, Progress};
 
 /// How long a reading of the resident memory is good for.
 const READING: Duration = Duration::from_millis(5);
@@ -13,31 +16,6 @@ const READING: Duration = Duration::from_millis(5);
 const LOOK: Duration = Duration::from_millis(10);
 /// How often it reports.
 const REPORT: Duration = Duration::from_millis(250);
-
-/// Why a run was stopped before it was through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(super) enum Cause {
-    Memory = 1,
-    States,
-    Interrupted,
-    /// The fingerprints are too short for so many states.
-    Widen,
-    /// An error that the thread concerned reports, or its panic.
-    Failed,
-}
-
-impl Cause {
-    /// How the run ends by it, if that is an end at all.
-    pub(super) fn end(self) -> Option<End> {
-        match self {
-            Cause::Memory => Some(End::MemoryLimit),
-            Cause::States => Some(End::StateLimit),
-            Cause::Interrupted => Some(End::Interrupted),
-            Cause::Widen | Cause::Failed => None,
-        }
-    }
-}
 
 /// One worker's counts so far. On cache lines of its own.
 #[derive(Default)]
@@ -65,24 +43,56 @@ pub(super) struct Control {
     peak: AtomicU64,
     /// When `memory` was read, in microseconds after `begun`.
     read_at: AtomicU64,
+    /// How far the other processes have come, by their last word.
+    far: Mutex<Tally>,
+    /// Unique states they had found then.
+    far_unique: AtomicU64,
+    /// By worker: levels that have arrived whole as far as it sees.
+    arrived: Mutex<Vec<u32>>,
+    /// Levels entered: those below may be expanded.
+    entered: AtomicU32,
+    /// Workers to wake when a level is entered.
+    sleepers: Mutex<Vec<Thread>>,
+    /// The processes that take part, if there are others.
+    run: Option<Arc<Run>>,
 }
 
 impl Control {
     pub(super) fn new(limits: &Limits, widen_at: u64, begun: Instant) -> Self {
+        Self::with(limits, widen_at, begun, None)
+    }
+
+    /// The same with other processes.
+    pub(super) fn with(
+        limits: &Limits,
+        widen_at: u64,
+        begun: Instant,
+        run: Option<Arc<Run>>,
+    ) -> Self {
+        let workers = limits.threads.max(1);
         Control {
             limits: limits.clone(),
             widen_at,
             begun,
             cause: AtomicU8::new(0),
             violated: AtomicU32::new(u32::MAX),
-            counts: (0..limits.threads.max(1))
-                .map(|_| Counts::default())
-                .collect(),
+            counts: (0..workers).map(|_| Counts::default()).collect(),
             growing: AtomicU64::new(0),
             memory: AtomicU64::new(0),
             peak: AtomicU64::new(0),
             read_at: AtomicU64::new(0),
+            far: Mutex::default(),
+            far_unique: AtomicU64::new(0),
+            arrived: Mutex::new(vec![0; workers]),
+            entered: AtomicU32::new(0),
+            sleepers: Mutex::default(),
+            run,
         }
+    }
+
+    /// The other processes' side of the run, if there are others.
+    pub(super) fn run(&self) -> Option<&Arc<Run>> {
+        self.run.as_ref()
     }
 
     /// How many workers there are to be.
@@ -111,11 +121,7 @@ impl Control {
     }
 
     pub(super) fn cause(&self) -> Option<Cause> {
-        use Cause::{Failed, Interrupted, Memory, States, Widen};
-        let cause = self.cause.load(Relaxed);
-        [Memory, States, Interrupted, Widen, Failed]
-            .into_iter()
-            .find(|&known| known as u8 == cause)
+        Cause::of(self.cause.load(Relaxed).into())
     }
 
     /// Why a run that found `unique` states is not a whole one, if it is not. The limit on states counts even if
@@ -134,12 +140,87 @@ impl Control {
         level >= self.violated.load(Relaxed)
     }
 
+    /// Notes that everything of `level` has arrived, as far as a worker of this process (from 0) sees. True for the
+    /// last of them; it then calls [`Control::all_arrived`].
+    pub(super) fn arrive(&self, worker: usize, level: u32) -> bool {
+        let mut arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
+        let least = |arrived: &[u32]| arrived.iter().copied().min().unwrap_or(0);
+        let before = least(&arrived);
+        arrived[worker] = arrived[worker].max(level + 1);
+        before <= level && least(&arrived) > level
+    }
+
+    /// A level has arrived whole in this process: enters it, when it has in all.
+    pub(super) fn all_arrived(&self, level: u32) {
+        match &self.run {
+            None => self.enter(level, u32::MAX),
+            Some(run) => run.arrive(level, self.violated.load(Relaxed)),
+        }
+    }
+
+    /// Lets `level` be expanded; `violated` is the least level with a violation in any process.
+    pub(super) fn enter(&self, level: u32, violated: u32) {
+        self.violation_at(violated);
+        self.entered.fetch_max(level.saturating_add(1), Relaxed);
+        self.wake();
+    }
+
+    /// Whether `level` may be expanded: all its states are known, in every process.
+    pub(super) fn has_entered(&self, level: u32) -> bool {
+        level < self.entered.load(Relaxed)
+    }
+
+    /// A number that changes when a worker that waits has something to look at.
+    pub(super) fn turn(&self) -> u64 {
+        u64::from(self.entered.load(Relaxed)) << 1 | u64::from(self.is_stopped())
+    }
+
+    /// The calling thread is to be woken when there is a turn.
+    pub(super) fn wakes_me(&self) {
+        let mut sleepers = self.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
+        sleepers.push(thread::current());
+    }
+
+    /// Wakes the workers.
+    pub(super) fn wake(&self) {
+        let sleepers = self.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
+        sleepers.iter().for_each(Thread::unpark);
+    }
+
+    /// How far this process has come.
+    pub(super) fn tally(&self) -> Tally {
+        let own = self.local();
+        Tally {
+            unique: own.unique,
+            successors: own.successors,
+            frontier: own.frontier,
+            depth: own.depth,
+            cause: self.cause(),
+        }
+    }
+
+    /// Takes in how far the other processes have come.
+    pub(super) fn hear(&self, far: &Tally) {
+        *self.far.lock().unwrap_or_else(PoisonError::into_inner) = *far;
+        self.far_unique.store(far.unique, Relaxed);
+        if let Some(cause) = far.cause {
+            if cause == Cause::Interrupted {
+                // Nor is anything else to be begun here.
+                self.limits.stop.store(true, Relaxed);
+            }
+            self.stop(cause);
+            self.wake();
+        }
+    }
+
     /// Looks at every limit and stops the run if one is met.
     pub(super) fn check(&self) {
         self.check_against(self.sum(|counts| &counts.unique));
     }
 
-    fn check_against(&self, unique: u64) {
+    /// `here` is the number of unique states in this process.
+    fn check_against(&self, here: u64) {
+        let unique = here + self.far_unique.load(Relaxed);
         if self.limits.stop.load(Relaxed) {
             self.stop(Cause::Interrupted);
         }
@@ -215,8 +296,21 @@ impl Control {
             .sum()
     }
 
-    /// How far the workers have come, from their counts.
+    /// How far the workers of all processes have come.
     pub(super) fn progress(&self) -> Progress {
+        let far = *self.far.lock().unwrap_or_else(PoisonError::into_inner);
+        let here = self.local();
+        Progress {
+            unique: here.unique + far.unique,
+            successors: here.successors + far.successors,
+            depth: here.depth.max(far.depth),
+            frontier: here.frontier + far.frontier,
+            ..here
+        }
+    }
+
+    /// How far the workers of this process have come, from their counts.
+    fn local(&self) -> Progress {
         Progress {
             unique: self.sum(|counts| &counts.unique),
             successors: self.sum(|counts| &counts.successors),
@@ -243,7 +337,8 @@ impl Control {
         let mut reported = Instant::now();
         while !has_finished() {
             let counts = counts();
-            self.check_against(counts.unique);
+            let far = self.far_unique.load(Relaxed);
+            self.check_against(counts.unique.saturating_sub(far));
             if reported.elapsed() >= REPORT {
                 reported = Instant::now();
                 report(&Progress {

@@ -10,6 +10,15 @@ pub(super) trait Print: Copy + Ord + Hash + Default + Send + 'static {
     /// Which one it is.
     const WIDTH: Width;
 
+    /// Bytes of one.
+    const BYTES: usize = size_of::<Self>();
+
+    /// In 128 bits, for messages and files.
+    fn wide(self) -> u128;
+
+    /// Back from 128 bits.
+    fn narrow(wide: u128) -> Self;
+
     /// The fingerprint of a state.
     fn of(state: &impl Plain) -> Self;
 
@@ -23,6 +32,20 @@ pub(super) trait Print: Copy + Ord + Hash + Default + Send + 'static {
     /// the bottom).
     fn low(self) -> u32;
 
+    /// Appends it, little-endian.
+    fn put(self, to: &mut Vec<u8>) {
+        to.extend_from_slice(&self.wide().to_le_bytes()[..Self::BYTES]);
+    }
+
+    /// Takes one from the front of `bytes`.
+    fn take(bytes: &mut &[u8]) -> Option<Self> {
+        let (own, rest) = bytes.split_at_checked(Self::BYTES)?;
+        let mut wide = [0; 16];
+        wide[..Self::BYTES].copy_from_slice(own);
+        *bytes = rest;
+        Some(Self::narrow(u128::from_le_bytes(wide)))
+    }
+
     /// Which of `peers` workers owns the state.
     fn owner(self, peers: usize) -> usize {
         ((u64::from(self.low()) * peers as u64) >> 32) as usize
@@ -32,6 +55,7 @@ pub(super) trait Print: Copy + Ord + Hash + Default + Send + 'static {
     fn collision_probability(unique: u64) -> f64 {
         let exponent = match Self::WIDTH {
             Width::Bits64 => 65,
+            Width::Bits96 => 97,
             Width::Bits128 => 129,
         };
         ((unique as f64).powi(2) / 2f64.powi(exponent)).min(1.0)
@@ -40,6 +64,14 @@ pub(super) trait Print: Copy + Ord + Hash + Default + Send + 'static {
 
 impl Print for u64 {
     const WIDTH: Width = Width::Bits64;
+
+    fn wide(self) -> u128 {
+        self.into()
+    }
+
+    fn narrow(wide: u128) -> Self {
+        wide as u64
+    }
 
     fn of(state: &impl Plain) -> Self {
         fingerprint(state)
@@ -61,6 +93,14 @@ impl Print for u64 {
 impl Print for u128 {
     const WIDTH: Width = Width::Bits128;
 
+    fn wide(self) -> u128 {
+        self
+    }
+
+    fn narrow(wide: u128) -> Self {
+        wide
+    }
+
     fn of(state: &impl Plain) -> Self {
         fingerprint_wide(state)
     }
@@ -75,5 +115,44 @@ impl Print for u128 {
 
     fn low(self) -> u32 {
         self as u32
+    }
+}
+
+/// 96 bits in 12 bytes, for tables that are kept small: the bits that choose a place in the table and a worker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(C, packed(4))]
+pub(super) struct Print96 {
+    high: u64,
+    low: u32,
+}
+
+impl Print for Print96 {
+    const WIDTH: Width = Width::Bits96;
+
+    fn of(state: &impl Plain) -> Self {
+        Self::narrow(fingerprint_wide(state))
+    }
+
+    fn of_bytes(bytes: &[u8]) -> Self {
+        Self::narrow(xxhash_rust::xxh3::xxh3_128(bytes))
+    }
+
+    fn wide(self) -> u128 {
+        u128::from(self.high) << 32 | u128::from(self.low)
+    }
+
+    fn narrow(wide: u128) -> Self {
+        Print96 {
+            high: (wide >> 32) as u64,
+            low: wide as u32,
+        }
+    }
+
+    fn high(self) -> u64 {
+        self.high
+    }
+
+    fn low(self) -> u32 {
+        self.low
     }
 }

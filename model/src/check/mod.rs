@@ -15,15 +15,20 @@
 //! one thread, on the length of the trace: the counts then differ, because stateright stops in the middle of
 //! a level and judges states when it expands them, not when it finds them.
 
+pub mod cluster;
+mod conclude;
 mod control;
 mod fingerprint;
 mod frontier;
+pub mod keep;
 pub mod liveness;
 mod memory;
 mod parcel;
+mod probe;
 mod reduction;
 mod sent;
 mod stateright;
+mod tally;
 mod timely;
 mod trace;
 mod visited;
@@ -40,6 +45,8 @@ use std::time::{Duration, Instant};
 
 use crate::space::Space;
 
+pub use cluster::{Team, TeamError};
+pub use keep::{Keep, KeepError};
 pub use memory::{available, resident};
 pub use reduction::Reduction;
 
@@ -79,8 +86,10 @@ impl FromStr for Engine {
 /// How many bits identify a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Width {
-    /// 64 bits; a run that passes [`WIDEN_AT`] unique states starts again with 128.
+    /// 64 bits; a run that passes [`WIDEN_AT`] unique states starts again with 128, or 96.
     Bits64,
+    /// 96 bits; what a run that is kept in files has beyond 64.
+    Bits96,
     /// 128 bits.
     Bits128,
 }
@@ -101,6 +110,14 @@ pub struct Limits {
     pub width: Width,
     /// Which states stand for others. Of the reductions asked for those apply that the space has. Stateright has none.
     pub reduction: Reduction,
+    /// The processes that explore together, if there are others; timely's engine alone can. Limits on memory are each
+    /// process's own, those on states of all together.
+    pub team: Option<Arc<Team>>,
+    /// Where the run is kept, so that it can go on when it was killed; timely's engine alone can. Then only fingerprints
+    /// stay in memory: of 64 bits, or 96 when 64 do not do.
+    pub keep: Option<Keep>,
+    /// What is explored, a fact a line: what processes that explore together must agree on.
+    pub about: String,
     /// The unique states at which 64 bits no longer do; only tests set anything but [`WIDEN_AT`].
     #[doc(hidden)]
     pub widen_at: u64,
@@ -116,6 +133,9 @@ impl Default for Limits {
             stop: Arc::default(),
             width: Width::Bits64,
             reduction: Reduction::None,
+            team: None,
+            keep: None,
+            about: String::new(),
             widen_at: WIDEN_AT,
         }
     }
@@ -179,13 +199,14 @@ pub struct Outcome<S> {
     /// Time inside [`Space::successors`], summed over threads, restarts included. Timely measures it by
     /// batches; stateright by a sample of the calls.
     pub generating: Duration,
-    /// The most bytes seen resident, of the whole process; 0 where the system does not tell.
+    /// The most bytes seen resident, of the whole process; 0 where the system does not tell. With several processes,
+    /// of the one that had most.
     pub peak_memory: u64,
     /// [`Space::bound_hit`] at the end.
     pub bound_hit: bool,
     /// The fingerprints that [`Outcome::collision_probability`] is about.
     pub width: Width,
-    /// An upper estimate of the probability that two states had one fingerprint: n^2/2^65 or n^2/2^129.
+    /// An upper estimate of the probability that two states had one fingerprint: n^2/2^65, n^2/2^97 or n^2/2^129.
     pub collision_probability: f64,
     /// The way from an initial state to the violation, both included; empty if there is none. From timely a
     /// shortest one, and always the same; from stateright a shortest one when it runs on one thread.
@@ -208,9 +229,29 @@ pub enum CheckError {
     /// Stateright's checker is the reference: it explores every state.
     #[error("stateright explores without reductions: use --reduction none, or the timely engine")]
     ReducedByTimelyOnly,
+    /// Which states dominate which is known in memory only.
+    #[error(
+        "the reduction of the network needs all in memory: with a checkpoint use --reduction symmetry or none"
+    )]
+    ReducedInMemory,
     /// Stateright's fingerprints have 64 bits.
     #[error("stateright's fingerprints have 64 bits: 128 are for the timely engine")]
     NarrowOnly,
+    /// Stateright explores in one process.
+    #[error("stateright explores in one process: several are for the timely engine")]
+    OneProcess,
+    /// Another process was lost, or this one never met it.
+    #[error(transparent)]
+    Team(#[from] TeamError),
+    /// Stateright keeps nothing.
+    #[error("stateright keeps nothing in files: checkpoints are for the timely engine")]
+    NothingKept,
+    /// The files of the run.
+    #[error(transparent)]
+    Keep(#[from] KeepError),
+    /// Another process sent what are no states of the space.
+    #[error("states from another process came damaged: are all processes of the same build?")]
+    MalformedStates,
     /// There are more levels than the table of visited states can count.
     #[error("the space has more than {0} levels")]
     TooDeep(u32),
@@ -234,7 +275,13 @@ pub enum CheckError {
 /// of explorations may run in one process, one after another or at once; [`Limits::memory`] and
 /// [`Outcome::peak_memory`] are about the whole process.
 ///
-/// With timely, counts, depth, verdict and trace do not depend on the number of threads: a violation ends the
+/// With [`Limits::keep`] a run that was killed, or stopped by a limit, goes on where it was when this is called again
+/// with [`Keep::resume`]; the outcome is the same, but for times and memory.
+///
+/// With [`Limits::team`] every process calls this with the same space, one after the other in the same order, and all
+/// return the same outcome; [`Space::noted`] is then that of all together.
+///
+/// With timely, counts, depth, verdict and trace do not depend on the number of threads or processes: a violation ends the
 /// run only when its level is complete, and of the violating states in it the one with the least fingerprint
 /// is shown. If a limit cuts that very level short, the violation is still reported by a shortest trace, but
 /// which one may vary.
@@ -253,10 +300,15 @@ pub fn explore<M: Space>(
         return Err(CheckError::ReducedByTimelyOnly);
     }
     match (engine, limits.width) {
+        (Engine::Stateright, _) if limits.team.is_some() => Err(CheckError::OneProcess),
+        (Engine::Stateright, _) if limits.keep.is_some() => Err(CheckError::NothingKept),
+        (Engine::Timely, _) if limits.keep.is_some() && limits.reduction.has_network() => {
+            Err(CheckError::ReducedInMemory)
+        }
         (Engine::Stateright, Width::Bits64) => stateright::run(space, limits, begun, progress),
-        (Engine::Stateright, Width::Bits128) => Err(CheckError::NarrowOnly),
-        (Engine::Timely, Width::Bits128) => {
-            timely::run::<M, u128>(space, limits, begun, Duration::ZERO, progress)
+        (Engine::Stateright, _) => Err(CheckError::NarrowOnly),
+        (Engine::Timely, Width::Bits96 | Width::Bits128) => {
+            timely::run_wide(space, limits, begun, Duration::ZERO, progress)
         }
         (Engine::Timely, Width::Bits64) => {
             timely::run::<M, u64>(space, limits, begun, Duration::ZERO, progress)

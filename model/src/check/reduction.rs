@@ -24,6 +24,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::mem::size_of;
+use std::ops::Range;
 use std::str::FromStr;
 
 use zerocopy::little_endian::U64;
@@ -65,10 +66,19 @@ impl Reduction {
         }
     }
 
+    /// Whether states that dominate are among it.
+    pub(super) fn has_network(self) -> bool {
+        matches!(self, Reduction::Network | Reduction::All)
+    }
+
+    fn has_symmetry(self) -> bool {
+        matches!(self, Reduction::Symmetry | Reduction::All)
+    }
+
     /// What is left of it where the space has an `order` or not, and is `symmetric` or not.
     fn within(self, order: bool, symmetric: bool) -> Reduction {
-        let network = order && matches!(self, Reduction::Network | Reduction::All);
-        let symmetry = symmetric && matches!(self, Reduction::Symmetry | Reduction::All);
+        let network = order && self.has_network();
+        let symmetry = symmetric && self.has_symmetry();
         match (network, symmetry) {
             (false, false) => Reduction::None,
             (false, true) => Reduction::Symmetry,
@@ -113,8 +123,8 @@ impl Applied {
         let reduction = wanted.within(order, symmetric);
         Applied {
             reduction,
-            network: matches!(reduction, Reduction::Network | Reduction::All),
-            symmetry: matches!(reduction, Reduction::Symmetry | Reduction::All),
+            network: reduction.has_network(),
+            symmetry: reduction.has_symmetry(),
         }
     }
 
@@ -129,6 +139,15 @@ impl Applied {
     /// Whether `state` stands for a mirror image besides itself.
     pub(super) fn has_image<M: Space>(self, space: &M, state: &M::State) -> bool {
         self.symmetry && space.mirrored(state).is_some_and(|image| image != *state)
+    }
+
+    /// Those of `peers` workers among whom is the owner of the state with this fingerprint.
+    pub(super) fn workers_of(self, print: impl Print, peers: usize) -> Range<usize> {
+        if self.network {
+            return 0..peers; // it follows from the class, which nobody has any more
+        }
+        let owner = print.owner(peers);
+        owner..owner + 1
     }
 
     /// Which of `peers` workers owns a state with this fingerprint.

@@ -2,11 +2,13 @@
 
 mod agreement;
 mod graph;
+mod kept;
 mod limits;
+mod team;
 
 use std::sync::Arc;
 
-use self::graph::{Graph, Node};
+pub(super) use self::graph::{Graph, Node, node};
 use super::{CheckError, Engine, Limits, Outcome, explore};
 
 /// A random number generator (splitmix64) that is always the same.

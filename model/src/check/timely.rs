@@ -1,13 +1,15 @@
 //! The fast engine: a breadth-first exploration on timely dataflow.
 //!
-//! One operator on each worker, its output fed back to its input a level later and exchanged by fingerprint. A
-//! level is expanded when the frontier has passed it, which says that every worker has expanded the level before
-//! and that every state of this one has arrived: so the order within a level does not matter, and nothing that is
-//! reported depends on the number of workers. Expansion goes in slices, between which a worker takes in what has
-//! arrived.
+//! One operator on each worker, its output fed back to its input a level later and exchanged by fingerprint. When the
+//! frontier has passed a level, every worker has expanded the level before and every state of this one has arrived. A
+//! level is expanded when all workers, of all processes, have seen that: so the order within a level does not matter,
+//! everyone knows of every violation before it, and nothing that is reported depends on the number of workers or
+//! processes. Expansion goes in slices, between which a worker takes in what has arrived.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,15 +19,20 @@ use ::timely::dataflow::channels::pact::DistributorPact;
 use ::timely::dataflow::operators::generic::operator::Operator;
 use ::timely::dataflow::operators::generic::{InputHandleCore, OperatorInfo, OutputBuilderSession};
 use ::timely::dataflow::operators::{Capability, ConnectLoop, Feedback};
+use ::timely::execute::execute_from;
 use ::timely::progress::frontier::MutableAntichain;
+use ::timely::scheduling::Activator;
 use ::timely::worker::Worker as TimelyWorker;
 
+use super::cluster::Run;
+use super::conclude::{self, Conclusion, Sum};
 use super::control::{Cause, Control};
-use super::fingerprint::Print;
+use super::fingerprint::{Print, Print96};
+use super::keep::{KeepError, Store};
 use super::parcel::{Parcel, Post};
 use super::reduction::Applied;
 use super::worker::{Finished, Worker};
-use super::{CheckError, End, Limits, Outcome, Progress, Width, trace};
+use super::{CheckError, Limits, Outcome, Progress, Width};
 use crate::space::Space;
 
 /// States to expand before looking at the input again.
@@ -47,56 +54,155 @@ pub(super) fn run<M: Space, F: Print>(
     }
     let widen_at = match F::WIDTH {
         Width::Bits64 => limits.widen_at,
-        Width::Bits128 => u64::MAX,
+        Width::Bits96 | Width::Bits128 => u64::MAX,
     };
-    let control = Arc::new(Control::new(limits, widen_at, begun));
-    let reduction = Applied::to(&**space, limits.reduction);
-    let mut workers = run_workers::<M, F>(space, &control, reduction, progress)?;
-    if let Some(error) = workers.iter_mut().find_map(|worker| worker.error.take()) {
-        return Err(error);
+    let process = limits.team.as_ref().map_or(0, |team| team.process());
+    if let Some(keep) = &limits.keep
+        && F::WIDTH == Width::Bits64
+        && Store::bits(keep, process) == Some(Print96::BYTES as u32 * 8)
+    {
+        return run_wide(space, limits, begun, spent, progress);
     }
-
-    let found_once: u64 = workers.iter().map(|worker| worker.unique).sum();
-    let dropped: u64 = workers.iter().map(|worker| worker.dropped).sum();
-    let twins: u64 = workers.iter().map(|worker| worker.twins).sum();
-    let classes: u64 = workers.iter().map(|worker| worker.classes).sum();
-    let generating = spent
-        + workers
-            .iter()
-            .map(|worker| worker.generating)
-            .sum::<Duration>();
-    let violation = workers.iter().filter_map(|worker| worker.violation).min();
-    let mut found = Vec::new();
-    let end = match (violation, control.cut(found_once)) {
-        (Some((_, print, violations)), _) => {
-            let shards: Vec<_> = workers.iter().map(|worker| &worker.visited).collect();
-            found = trace::rebuild(&**space, &shards, print, |state| {
-                F::of(&reduction.representative(&**space, state))
-            })?;
-            End::Violated { violations }
+    let about = about::<M, F>(&**space, limits);
+    let mut store = match &limits.keep {
+        Some(keep) => Some(in_team(
+            Store::open(keep, process, limits.threads.max(1), &about),
+            limits,
+        )?),
+        None => None,
+    };
+    let complete = store.as_ref().map_or(0, Store::complete);
+    let (run, first) = match &limits.team {
+        Some(team) => {
+            let (run, first) = Run::begin(team, &about, complete.into())?;
+            (Some(Arc::new(run)), first.min(complete.into()) as u32)
         }
-        (None, None) => End::Exhausted,
-        (None, Some(Cause::Widen)) => {
-            drop(workers);
-            return run::<M, u128>(space, limits, begun, generating, progress);
+        None => (None, complete),
+    };
+    if let Some(store) = &mut store {
+        in_team(go_on(&**space, store, first), limits)?;
+    }
+    let store = store.map(Arc::new);
+    let control = Arc::new(Control::with(limits, widen_at, begun, run.clone()));
+    let reduction = Applied::to(&**space, limits.reduction);
+    let ended = explore::<M, F>(space, &control, reduction, store.as_ref(), progress);
+    let ended = ended.map_err(|error| match &run {
+        Some(run) => for_all(error, run),
+        None => error,
+    });
+    if let Some(run) = run {
+        run.end();
+    }
+    let conclusion = ended?;
+    let sum = &conclusion.sum;
+    let generating = spent + sum.generating;
+    let end = match conclusion.end(&control) {
+        Ok(end) => end,
+        Err(Some(Cause::Widen)) => {
+            drop(control);
+            if let Some(store) = store.and_then(Arc::into_inner) {
+                in_team(store.wipe(), limits)?;
+            }
+            // Everything will be noted again.
+            space.note_instead(&[]);
+            return run_wide(space, limits, begun, generating, progress);
         }
-        (None, Some(cause)) => cause.end().ok_or(CheckError::Panicked)?,
+        Err(_) => return Err(CheckError::Panicked),
     };
     Ok(Outcome {
         end,
-        unique: found_once - dropped,
-        represented: found_once + twins,
+        unique: sum.unique - sum.dropped,
+        represented: sum.unique + sum.twins,
         reduction: reduction.reduction,
-        successors: workers.iter().map(|worker| worker.successors).sum(),
-        depth: workers.iter().map(|worker| worker.depth).max().unwrap_or(0),
+        successors: sum.successors,
+        depth: sum.depth,
         elapsed: control.elapsed(),
         generating,
-        peak_memory: control.peak(),
+        peak_memory: sum.peak,
+        trace: conclusion.walk(&**space, reduction)?,
         bound_hit: space.bound_hit(),
         width: F::WIDTH,
-        collision_probability: F::collision_probability(found_once)
-            + F::collision_probability(classes),
-        trace: found,
+        collision_probability: F::collision_probability(sum.unique)
+            + F::collision_probability(sum.classes),
+    })
+}
+
+/// The same with fingerprints that are long enough for any number of states.
+pub(super) fn run_wide<M: Space>(
+    space: &Arc<M>,
+    limits: &Limits,
+    begun: Instant,
+    spent: Duration,
+    progress: &(dyn Fn(&Progress) + Sync),
+) -> Result<Outcome<M::State>, CheckError> {
+    if limits.keep.is_some() {
+        run::<M, Print96>(space, limits, begun, spent, progress)
+    } else {
+        run::<M, u128>(space, limits, begun, spent, progress)
+    }
+}
+
+/// What went wrong with files here ends the run for everyone.
+fn in_team<T>(result: Result<T, KeepError>, limits: &Limits) -> Result<T, KeepError> {
+    if let (Err(error), Some(team)) = (&result, &limits.team) {
+        team.fail(&error.to_string());
+    }
+    result
+}
+
+/// Has a kept run go on from the first levels that are complete.
+fn go_on(space: &impl Space, store: &mut Store, levels: u32) -> Result<(), KeepError> {
+    store.go_on_from(levels)?;
+    match store.last() {
+        Some((_, noted)) if !space.note_instead(&[noted.to_vec()]) => Err(store.is_foreign()),
+        _ => Ok(()),
+    }
+}
+
+/// What all who take part in a run must agree on.
+fn about<M: Space, F: Print>(space: &M, limits: &Limits) -> String {
+    if limits.team.is_none() && limits.keep.is_none() {
+        return String::new();
+    }
+    let probe = super::probe::probe(space);
+    let (about, bits) = (limits.about.trim_end(), F::BYTES * 8);
+    let kept = limits.keep.is_some();
+    let reduction = Applied::to(space, limits.reduction).reduction;
+    format!(
+        "{about}\nfingerprints: {bits} bits\nkept in files: {kept}\nreduction: {reduction}\nmodel: {probe:016x}"
+    )
+}
+
+/// Ends the run for everyone, and says why.
+fn for_all(error: CheckError, run: &Run) -> CheckError {
+    match error {
+        CheckError::Team(error) => error.into(),
+        // A thread that panicked may have done so because the others were lost.
+        error => match run.check() {
+            Err(first) => first.into(),
+            Ok(()) => run.fail(&error.to_string()).into(),
+        },
+    }
+}
+
+/// Runs the workers and puts together what they found, with those of other processes.
+fn explore<M: Space, F: Print>(
+    space: &Arc<M>,
+    control: &Arc<Control>,
+    reduction: Applied,
+    store: Option<&Arc<Store>>,
+    progress: &(dyn Fn(&Progress) + Sync),
+) -> Result<Conclusion<F>, CheckError> {
+    let mut workers = run_workers::<M, F>(space, control, reduction, store, progress)?;
+    if let Some(error) = workers.iter_mut().find_map(|worker| worker.error.take()) {
+        return Err(error);
+    }
+    if control.cause() == Some(Cause::Failed) {
+        return Err(CheckError::Panicked);
+    }
+    let own = Sum::of(&workers, control, space.noted());
+    conclude::conclude(own, control, reduction, |worker, print, level| {
+        workers[worker].find(print, level)
     })
 }
 
@@ -105,12 +211,32 @@ fn run_workers<M: Space, F: Print>(
     space: &Arc<M>,
     control: &Arc<Control>,
     reduction: Applied,
+    store: Option<&Arc<Store>>,
     progress: &(dyn Fn(&Progress) + Sync),
 ) -> Result<Vec<Finished<F>>, CheckError> {
-    let config = ::timely::Config::process(control.workers());
+    let (builders, threads, gone) = match control.run() {
+        None => {
+            let config = ::timely::CommunicationConfig::Process(control.workers());
+            let (builders, threads) = config.try_build().map_err(CheckError::Start)?;
+            (builders, threads, None)
+        }
+        Some(run) => {
+            let connected = run.connect(control)?;
+            let threads: Box<dyn Any + Send> = Box::new(connected.threads);
+            (connected.builders, threads, Some(connected.gone))
+        }
+    };
     let (its_space, its_control) = (Arc::clone(space), Arc::clone(control));
-    let guards = ::timely::execute(config, move |worker| {
-        work::<M, F>(worker, &its_space, &its_control, reduction)
+    let its_store = store.cloned();
+    let config = ::timely::WorkerConfig::default();
+    let guards = execute_from(builders, threads, config, move |worker| {
+        work::<M, F>(
+            worker,
+            &its_space,
+            &its_control,
+            reduction,
+            its_store.as_ref(),
+        )
     })
     .map_err(CheckError::Start)?;
     control.watch(
@@ -118,8 +244,13 @@ fn run_workers<M: Space, F: Print>(
         || control.progress(),
         progress,
     );
-    guards
-        .join()
+    if let (Some(run), Some(gone)) = (control.run(), gone) {
+        run.workers_have_gone(&gone);
+    }
+    // Threads of connections panic when a worker did, and so does whoever waits for them.
+    let finished = catch_unwind(AssertUnwindSafe(|| guards.join()));
+    finished
+        .map_err(|_| CheckError::Panicked)?
         .into_iter()
         .map(|finished| finished.map_err(|_| CheckError::Panicked))
         .collect()
@@ -131,19 +262,27 @@ fn work<M: Space, F: Print>(
     space: &Arc<M>,
     control: &Arc<Control>,
     reduction: Applied,
+    store: Option<&Arc<Store>>,
 ) -> Finished<F> {
     let _alarm = Alarm(control);
     let worker = Worker::<M, F>::new(
         Arc::clone(space),
         Arc::clone(control),
         reduction,
+        store,
         timely.index(),
         timely.peers(),
     );
     let worker = Rc::new(RefCell::new(worker));
-    build(timely, &worker, control);
+    control.wakes_me();
+    let again = build(timely, &worker, control);
+    let mut turn = control.turn();
     while timely.has_dataflows() {
         timely.step_or_park(Some(NAP));
+        if turn != control.turn() {
+            turn = control.turn();
+            again.activate();
+        }
         if control.cause() == Some(Cause::Failed) {
             // Whoever failed will not take part in ending the dataflow.
             for dataflow in timely.installed_dataflows() {
@@ -170,25 +309,41 @@ fn build<M: Space, F: Print>(
     timely: &mut TimelyWorker,
     worker: &Rc<RefCell<Worker<M, F>>>,
     control: &Arc<Control>,
-) {
+) -> Activator {
     let (worker, control) = (Rc::clone(worker), Arc::clone(control));
     timely.dataflow::<u32, _, _>(move |scope| {
         let (back, found) = scope.feedback::<Parcel<M::State, F>>(1);
+        let address = Rc::new(RefCell::new(None));
+        let its_address = Rc::clone(&address);
         let expand = move |first: Capability<u32>, info: OperatorInfo| {
+            *its_address.borrow_mut() = Some(Rc::clone(&info.address));
             let again = scope.activator_for(info.address);
+            let begin = worker.borrow().first();
+            // The level that this worker has not yet seen arrive whole.
+            let mut arrived = begin;
             // The right to send from each level that this worker has states in.
-            let mut held = BTreeMap::from([(0, first)]);
+            let mut held = BTreeMap::from([(begin, first.delayed(&begin))]);
+            drop(first);
             move |(input, frontier): (&mut InputHandleCore<_, _, _>, &MutableAntichain<u32>),
                   output: &mut OutputBuilderSession<'_, u32, NoopBuilder<Parcel<M::State, F>>>| {
                 let worker = &mut *worker.borrow_mut();
                 input.for_each(|capability, parcel: &mut Parcel<M::State, F>| {
                     // Every parcel is sent at one time.
                     let Some(&level) = capability.least() else { return control.stop(Cause::Failed) };
+                    if parcel.is_malformed {
+                        return worker.refuse();
+                    }
                     worker.receive(level, std::mem::take(&mut parcel.records));
                     if !worker.is_idle(level) {
                         held.entry(level).or_insert_with(|| capability.delayed(&level, output.output_index()));
                     }
                 });
+                if let Some(&open) = frontier.frontier().first() {
+                    while arrived < open {
+                        worker.arrived(arrived);
+                        arrived += 1;
+                    }
+                }
                 let mut budget = SLICE;
                 while let Some(entry) = held.first_entry() {
                     let level = *entry.key();
@@ -197,7 +352,7 @@ fn build<M: Space, F: Print>(
                         held.clear();
                         break;
                     }
-                    if frontier.less_equal(&level) {
+                    if !control.has_entered(level) {
                         break;
                     }
                     if budget == 0 {
@@ -205,7 +360,7 @@ fn build<M: Space, F: Print>(
                         break;
                     }
                     let mut session = output.session_with_builder(entry.get());
-                    let mut send = |owner, records| session.give_container(&mut Parcel { owner, records });
+                    let mut send = |owner, records| session.give_container(&mut Parcel::new(owner, records));
                     budget = budget.saturating_sub(worker.expand(level, &mut send));
                     let is_expanded = worker.is_idle(level);
                     if is_expanded || budget == 0 {
@@ -223,5 +378,7 @@ fn build<M: Space, F: Print>(
             }
         };
         found.unary_frontier(DistributorPact(|_| Post), "expand", expand).connect_loop(back);
-    });
+        let address = address.take().unwrap_or_else(|| scope.addr());
+        scope.activator_for(address)
+    })
 }

@@ -6,34 +6,41 @@
 
 use super::CheckError;
 use super::fingerprint::Print;
-use super::visited::Visited;
 use crate::space::Space;
 
-/// The states from an initial one to the one with fingerprint `last`, a shortest way.
-pub(super) fn rebuild<M: Space, F: Print>(
-    space: &M,
-    shards: &[&Visited<F>],
+/// The fingerprints from an initial state to the one with fingerprint `last`, found in `level`. `find` tells the parent
+/// of a state in a level, and the level it has itself.
+pub(super) fn walk_back<F: Print>(
     last: F,
-    print_of: impl Fn(&M::State) -> F,
-) -> Result<Vec<M::State>, CheckError> {
-    // Not by its owner: that need not follow from the fingerprint.
-    let find = |print: F| shards.iter().find_map(|shard| shard.find(print));
-    let (mut parent, mut level) = find(last).ok_or(CheckError::BrokenTrace(0))?;
+    level: u32,
+    mut find: impl FnMut(F, u32) -> Result<Option<(F, u32)>, CheckError>,
+) -> Result<Vec<F>, CheckError> {
     let mut prints = vec![last];
-    while level > 0 {
-        prints.push(parent);
-        let broken = CheckError::BrokenTrace(level as usize - 1);
-        match find(parent) {
-            Some((next, above)) if above + 1 == level => (parent, level) = (next, above),
-            _ => return Err(broken),
+    let mut print = last;
+    for level in (0..=level).rev() {
+        match find(print, level)? {
+            Some((parent, found)) if found == level => print = parent,
+            _ => return Err(CheckError::BrokenTrace(level as usize)),
+        }
+        if level > 0 {
+            prints.push(print);
         }
     }
+    prints.reverse();
+    Ok(prints)
+}
 
+/// The states with these fingerprints, as `print_of` tells them, each a successor of the one before.
+pub(super) fn walk<M: Space, F: Print>(
+    space: &M,
+    prints: &[F],
+    print_of: impl Fn(&M::State) -> F,
+) -> Result<Vec<M::State>, CheckError> {
     let mut trace: Vec<M::State> = Vec::with_capacity(prints.len());
-    for (step, print) in prints.into_iter().rev().enumerate() {
+    for (step, print) in prints.iter().enumerate() {
         let mut found = None;
         let mut look = |state: &M::State| {
-            if found.is_none() && print_of(state) == print {
+            if found.is_none() && print_of(state) == *print {
                 found = Some(*state);
             }
         };

@@ -11,6 +11,7 @@ use super::CheckError;
 use super::control::{Cause, Control};
 use super::fingerprint::Print;
 use super::frontier::{CHUNK, Entry, Frontiers};
+use super::keep::{Part, Shard, Store};
 use super::parcel::Successor;
 use super::reduction::{Applied, Maximal, weight};
 use super::sent::Sent;
@@ -31,7 +32,9 @@ pub(super) type Violation<F> = (u32, F, u32);
 
 /// What is left of a worker when the run is over.
 pub(super) struct Finished<F> {
-    pub(super) visited: Visited<F>,
+    visited: Visited<F>,
+    /// Instead of that, when the run is kept in files.
+    kept: Option<Shard<F>>,
     /// Found, each once.
     pub(super) unique: u64,
     /// Of these, dropped because another dominates them.
@@ -51,6 +54,7 @@ impl<F: Print> Finished<F> {
     fn new() -> Self {
         Finished {
             visited: Visited::new(),
+            kept: None,
             unique: 0,
             dropped: 0,
             twins: 0,
@@ -64,11 +68,55 @@ impl<F: Print> Finished<F> {
     }
 }
 
+impl<F: Print> Finished<F> {
+    /// The parent of a state that was found in `level`, and its level.
+    pub(super) fn find(&self, print: F, level: u32) -> Result<Option<(F, u32)>, CheckError> {
+        match &self.kept {
+            Some(kept) => Ok(kept.find(print, level)?),
+            None => Ok(self.visited.find(print)),
+        }
+    }
+
+    /// All that a resumed run goes on from.
+    fn go_on_from(&mut self, part: &Part) {
+        self.unique = part.unique;
+        self.twins = part.twins;
+        self.successors = part.successors;
+        self.depth = part.depth as u32;
+        self.generating = Duration::from_nanos(part.generating);
+        let [low, high] = part.print.map(u128::from);
+        let violation = (
+            part.violated as u32,
+            F::narrow(high << 64 | low),
+            part.violations as u32,
+        );
+        self.violation = (part.violations != 0).then_some(violation);
+    }
+
+    fn part(&self) -> Part {
+        let (level, print, violations) = self.violation.unwrap_or_default();
+        let wide = print.wide();
+        Part {
+            unique: self.unique,
+            twins: self.twins,
+            successors: self.successors,
+            depth: self.depth.into(),
+            generating: self.generating.as_nanos() as u64,
+            violated: level.into(),
+            print: [wide as u64, (wide >> 64) as u64],
+            violations: violations.into(),
+            ..Part::default()
+        }
+    }
+}
+
 /// One worker.
 pub(super) struct Worker<M: Space, F: Print> {
     space: Arc<M>,
     control: Arc<Control>,
     index: usize,
+    /// Its number in this process.
+    local: usize,
     peers: usize,
     frontiers: Frontiers<M::State, F>,
     reduction: Applied,
@@ -83,22 +131,29 @@ pub(super) struct Worker<M: Space, F: Print> {
     outgoing: Vec<Records<M, F>>,
     /// Parcels received and emptied, to be filled.
     spare: Vec<Records<M, F>>,
+    /// The level it begins with.
+    first: u32,
+    /// The last level that was begun to be expanded.
+    begun: Option<u32>,
     done: Finished<F>,
 }
 
 impl<M: Space, F: Print> Worker<M, F> {
-    /// A worker with its share of the initial states.
+    /// A worker with its share of the initial states, or of the level that a kept run goes on from.
     pub(super) fn new(
         space: Arc<M>,
         control: Arc<Control>,
         reduction: Applied,
+        store: Option<&Arc<Store>>,
         index: usize,
         peers: usize,
     ) -> Self {
+        let local = index % control.workers();
         let mut worker = Worker {
             space,
             control,
             index,
+            local,
             peers,
             frontiers: Frontiers::new(),
             reduction,
@@ -109,8 +164,20 @@ impl<M: Space, F: Print> Worker<M, F> {
             sent: Sent::new(),
             outgoing: (0..peers).map(|_| Vec::new()).collect(),
             spare: Vec::new(),
+            first: 0,
+            begun: None,
             done: Finished::new(),
         };
+        if let Some(store) = store {
+            match worker.open(store) {
+                Ok(true) => return worker,
+                Ok(false) => {}
+                Err(error) => {
+                    worker.fail(error);
+                    return worker;
+                }
+            }
+        }
         for state in worker.space.initial() {
             // The others may begin to expand level 0 before the owner is there to judge it: every worker judges all.
             if worker.space.violations(&state) != 0 {
@@ -133,9 +200,78 @@ impl<M: Space, F: Print> Worker<M, F> {
         worker
     }
 
+    /// Opens its files; true if there is a level to go on from.
+    fn open(&mut self, store: &Arc<Store>) -> Result<bool, CheckError> {
+        let may_grow = |bytes| {
+            let may = self.control.may_grow(bytes);
+            if may {
+                self.control.grown(bytes);
+            }
+            may
+        };
+        let (kept, part) = Shard::open(store, self.local, may_grow)?;
+        self.done.kept = Some(kept);
+        let (Some(part), Some((first, _))) = (part, store.last()) else {
+            return Ok(false);
+        };
+        self.first = first;
+        self.done.go_on_from(&part);
+        if let Some((level, ..)) = self.done.violation {
+            self.control.violation_at(level);
+        }
+        self.publish();
+        Ok(true)
+    }
+
+    /// The level it begins with.
+    pub(super) fn first(&self) -> u32 {
+        self.first
+    }
+
+    fn fail(&mut self, error: impl Into<CheckError>) {
+        self.done.error.get_or_insert(error.into());
+        self.control.stop(Cause::Failed);
+    }
+
     /// Whether nothing waits to be expanded in `level`.
     pub(super) fn is_idle(&self, level: u32) -> bool {
-        self.frontiers.is_empty(level)
+        match &self.done.kept {
+            Some(kept) => kept.is_empty(level),
+            None => self.frontiers.is_empty(level),
+        }
+    }
+
+    /// Notes that everything of `level` has arrived, as far as this worker sees; levels come in order.
+    pub(super) fn arrived(&mut self, level: u32) {
+        if self.control.is_stopped() {
+            return; // something may have been dropped
+        }
+        if let Err(error) = self.complete(level) {
+            self.fail(error);
+        }
+    }
+
+    fn complete(&mut self, level: u32) -> Result<(), CheckError> {
+        let mut part = self.done.part();
+        let mut is_new = false;
+        if let Some(kept) = &mut self.done.kept {
+            is_new = kept.finish(level, &mut part)?;
+            if is_new {
+                kept.store().put(self.local, part);
+            }
+        }
+        if self.control.arrive(self.local, level) {
+            if let Some(kept) = self.done.kept.as_ref().filter(|_| is_new) {
+                kept.store().mark(level, &self.space.noted())?;
+            }
+            self.control.all_arrived(level);
+        }
+        Ok(())
+    }
+
+    /// What came from another process makes no sense: ends the run.
+    pub(super) fn refuse(&mut self) {
+        self.fail(CheckError::MalformedStates);
     }
 
     /// Takes in what others found in `level`.
@@ -169,7 +305,7 @@ impl<M: Space, F: Print> Worker<M, F> {
             self.reduce(level);
             self.reduced = Some(level);
         }
-        let Some(chunk) = self.frontiers.take(level) else {
+        let Some(chunk) = self.take(level) else {
             return 0;
         };
         let mut batch = std::mem::take(&mut self.batch);
@@ -199,6 +335,25 @@ impl<M: Space, F: Print> Worker<M, F> {
         next
     }
 
+    fn take(&mut self, level: u32) -> Option<Vec<Entry<M::State, F>>> {
+        let Some(kept) = &mut self.done.kept else {
+            return self.frontiers.take(level);
+        };
+        if self.begun.replace(level) != Some(level)
+            && let Err(error) = kept.entered(level)
+        {
+            self.fail(error);
+            return None;
+        }
+        match kept.take(level) {
+            Ok(chunk) => chunk,
+            Err(error) => {
+                self.fail(error);
+                None
+            }
+        }
+    }
+
     /// Sends the parcels that are not full.
     pub(super) fn flush(&mut self, mut send: impl FnMut(usize, Records<M, F>)) {
         for (owner, records) in self.outgoing.iter_mut().enumerate() {
@@ -211,6 +366,9 @@ impl<M: Space, F: Print> Worker<M, F> {
     /// Forgets what is still to be expanded.
     pub(super) fn abandon(&mut self) {
         self.frontiers.clear();
+        if let Some(kept) = &mut self.done.kept {
+            kept.abandon();
+        }
         self.outgoing.iter_mut().for_each(Vec::clear);
         self.publish();
     }
@@ -304,7 +462,10 @@ impl<M: Space, F: Print> Worker<M, F> {
     fn touch(&self, records: &Records<M, F>) {
         let touch = |sum, (record, owner): (&Successor<M::State, F>, &usize)| {
             if *owner == self.index {
-                sum ^ u32::from(self.done.visited.touch(record.print))
+                match &self.done.kept {
+                    Some(kept) => sum ^ kept.touch(record.print),
+                    None => sum ^ u32::from(self.done.visited.touch(record.print)),
+                }
             } else {
                 sum ^ self.sent.touch(record.print)
             }
@@ -315,20 +476,21 @@ impl<M: Space, F: Print> Worker<M, F> {
     /// Enters a state of this shard, found in `level`, and judges it if it is new.
     fn admit(&mut self, level: u32, found: &Successor<M::State, F>) {
         if level > DEEPEST {
-            self.done.error = Some(CheckError::TooDeep(DEEPEST + 1));
-            self.control.stop(Cause::Failed);
-            return;
+            return self.fail(CheckError::TooDeep(DEEPEST + 1));
         }
         let mut grown = 0;
-        let may_grow = |bytes| {
+        let mut may_grow = |bytes| {
             let may = self.control.may_grow(bytes);
-            grown = if may { bytes } else { 0 };
+            grown += if may { bytes } else { 0 };
             may
         };
-        let offered = self
-            .done
-            .visited
-            .offer(found.print, found.parent, level, may_grow);
+        let offered = match &mut self.done.kept {
+            Some(kept) => kept.offer(found.print, found.parent, &mut may_grow),
+            None => self
+                .done
+                .visited
+                .offer(found.print, found.parent, level, may_grow),
+        };
         if grown > 0 {
             self.control.grown(grown);
         }
@@ -342,13 +504,7 @@ impl<M: Space, F: Print> Worker<M, F> {
         self.done.depth = self.done.depth.max(level);
         let violations = self.space.violations(&found.state);
         if violations == 0 {
-            self.frontiers.push(
-                level,
-                Entry {
-                    state: found.state,
-                    print: found.print,
-                },
-            );
+            self.push(level, found);
         } else {
             self.control.violation_at(level);
             let violation = (level, found.print, violations);
@@ -360,11 +516,29 @@ impl<M: Space, F: Print> Worker<M, F> {
         }
     }
 
+    /// Has a state wait to be expanded.
+    fn push(&mut self, level: u32, found: &Successor<M::State, F>) {
+        let (state, print) = (found.state, found.print);
+        match &mut self.done.kept {
+            None => self.frontiers.push(level, Entry { state, print }),
+            Some(kept) => {
+                if let Err(error) = kept.push(&state, print) {
+                    self.fail(error);
+                }
+            }
+        }
+    }
+
     fn publish(&self) {
-        let counts = self.control.counts(self.index);
+        let waiting = self
+            .done
+            .kept
+            .as_ref()
+            .map_or(self.frontiers.len(), Shard::len);
+        let counts = self.control.counts(self.local);
         counts.unique.store(self.done.unique, Relaxed);
         counts.successors.store(self.done.successors, Relaxed);
-        counts.frontier.store(self.frontiers.len(), Relaxed);
+        counts.frontier.store(waiting, Relaxed);
         counts.depth.store(self.done.depth, Relaxed);
     }
 }

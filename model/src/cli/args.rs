@@ -152,6 +152,27 @@ pub(super) struct Budget {
     pub(super) save: PathBuf,
 }
 
+/// Several processes that explore together, and runs that can go on when they were killed.
+#[derive(Args, Debug, Default)]
+pub(super) struct Cluster {
+    /// Keep each run in files there, level by level; in memory only fingerprints stay
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    pub(super) checkpoint: Option<PathBuf>,
+    /// Go on with the runs that are kept there, from their last complete levels
+    #[arg(long, value_name = "DIR")]
+    pub(super) resume: Option<PathBuf>,
+    /// The processes that explore together, one HOST:PORT a line; start each with the same arguments and its --process.
+    /// Nothing is authenticated or encrypted: a trusted network only
+    #[arg(long, value_name = "FILE", requires = "process")]
+    pub(super) hosts: Option<PathBuf>,
+    /// Which of them this one is, from 0; process 0 prints the report
+    #[arg(long, value_name = "K", requires = "hosts")]
+    pub(super) process: Option<usize>,
+    /// How long to wait for the others, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "60", requires = "hosts", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(super) join_timeout: u64,
+}
+
 #[derive(Args, Debug, Default)]
 pub(super) struct Check {
     /// Scenarios by name, all if there are none
@@ -176,10 +197,12 @@ pub(super) struct Check {
     #[arg(long, value_enum, value_name = "WHICH")]
     pub(super) reduction: Option<Reduction>,
     /// Whether every fair run ends, instead of what must never happen: all liveness scenarios if none is named
-    #[arg(long, conflicts_with_all = ["property", "plain", "engine", "threads", "reduction"])]
+    #[arg(long, conflicts_with_all = ["property", "plain", "engine", "threads", "reduction", "hosts", "checkpoint", "resume"])]
     pub(super) liveness: bool,
     #[command(flatten)]
     pub(super) budget: Budget,
+    #[command(flatten)]
+    pub(super) cluster: Cluster,
     /// For people or machines
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: Format,

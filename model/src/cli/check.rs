@@ -10,8 +10,8 @@ use super::registry::{Card, Finding, Registry, Setup, Subject};
 use super::session::Session;
 use super::summary;
 use super::verdict::{Held, Verdict};
-use super::{Failure, Status, json, names};
-use crate::check::{Engine, Reduction};
+use super::{Failure, Status, json, names, team};
+use crate::check::{CheckError, Engine, Reduction};
 use crate::report::text;
 use crate::scenarios::Size;
 
@@ -38,6 +38,8 @@ pub(super) struct Report<'a> {
     /// Whether all scenarios ran as they stand, at the standard size.
     pub(super) complete: bool,
     pub(super) elapsed: Duration,
+    /// How many processes explored.
+    pub(super) processes: usize,
     pub(super) status: Status,
 }
 
@@ -64,8 +66,12 @@ pub(super) fn run(a: &args::Check, registry: &Registry, out: &mut Out) -> Result
     };
     let session = Session::new(&a.budget, a.format)?;
     let reduction = reduction(a, session.engine)?;
-    let session = session.reduced(reduction);
-    let text = a.format == Format::Text;
+    let mut session = session.reduced(reduction);
+    team::keep(a, &mut session)?;
+    team::join(a, &subjects, &setup, &mut session)?;
+    let team = session.limits.team.clone();
+    let reports = team.as_ref().is_none_or(|team| team.process() == 0);
+    let text = a.format == Format::Text && reports;
     let begun = Instant::now();
     let layout = summary::Layout::new(registry, reduction);
     if text {
@@ -80,6 +86,7 @@ pub(super) fn run(a: &args::Check, registry: &Registry, out: &mut Out) -> Result
         lacks: Vec::new(),
         complete: false,
         elapsed: Duration::ZERO,
+        processes: team.as_ref().map_or(1, |team| team.processes()),
         status: Status::Fine,
     };
     for (n, subject) in subjects.iter().enumerate() {
@@ -91,10 +98,13 @@ pub(super) fn run(a: &args::Check, registry: &Registry, out: &mut Out) -> Result
             // The others can still be checked; this one counts as not run.
             Err(e) => {
                 output::complain(&format!("{}: {e}", subject.card().id));
+                if matches!(e, CheckError::Team(_) | CheckError::Keep(_)) {
+                    break; // the next would fare no better
+                }
                 continue;
             }
         };
-        let row = judge(*subject, found, held, a, &setup);
+        let row = judge(*subject, found, held, a, &setup, reports);
         report.status = report.status.and(row.verdict.status());
         report.exercised.add(&row.found);
         if text {
@@ -120,23 +130,29 @@ pub(super) fn run(a: &args::Check, registry: &Registry, out: &mut Out) -> Result
     if !report.lacks.is_empty() {
         report.status = report.status.and(Status::Violated);
     }
-    if text {
-        finish(&report, a, out);
-    } else {
-        out.json(&json::check(&report));
+    match (&team, a.format) {
+        (Some(team), Format::Text) if !reports => team::one_line(team, &report, out),
+        (_, Format::Text) => finish(&report, a, out),
+        (_, Format::Json) if reports => out.json(&json::check(&report)),
+        (_, Format::Json) => {}
     }
     Ok(report.status)
 }
 
 /// The reduction asked for, or else the default: none while every state can be visited, all where that takes more memory
-/// than there is.
+/// than there is; of these the symmetry alone where the run is kept in files.
 fn reduction(a: &args::Check, engine: Engine) -> Result<Reduction, Failure> {
     let is_reference = engine == Engine::Stateright;
+    let is_kept = a.cluster.checkpoint.is_some() || a.cluster.resume.is_some();
     match a.reduction.map(Reduction::from) {
         Some(r) if is_reference && r != Reduction::None => Err(Failure::usage(
             "stateright's checker is the reference and explores every state: leave out --reduction, or --engine".to_owned(),
         )),
+        Some(r) if is_kept && matches!(r, Reduction::Network | Reduction::All) => Err(Failure::usage(
+            "what dominates what is known in memory only: with --checkpoint or --resume let --reduction be symmetry or none".to_owned(),
+        )),
         Some(r) => Ok(r),
+        None if a.size == args::Size::Deep && is_kept => Ok(Reduction::Symmetry),
         None if a.size == args::Size::Deep && !is_reference => Ok(Reduction::All),
         None => Ok(Reduction::None),
     }
@@ -148,11 +164,12 @@ fn judge<'a>(
     held: Held,
     a: &args::Check,
     setup: &Setup,
+    reports: bool,
 ) -> Row<'a> {
     let card = subject.card();
     let verdict = Verdict::of(card, &found, held);
     // In a run over everything what was declared is not saved: it comes again whenever it is asked for.
-    let wanted = verdict != Verdict::AsDeclared || !a.scenarios.is_empty();
+    let wanted = reports && (verdict != Verdict::AsDeclared || !a.scenarios.is_empty());
     let saved = match &found.story {
         Some(story) if wanted => {
             let saved = counterexample::saved(card.id, setup, a.property.as_deref(), story);

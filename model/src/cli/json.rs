@@ -102,6 +102,7 @@ pub(super) fn check(r: &Report<'_>) -> Value {
         "status": r.status as u8,
         "complete": r.complete,
         "asked": r.asked,
+        "processes": r.processes,
         "seconds": r.elapsed.as_secs_f64(),
         "totals": {
             "unique_states": e.unique,

@@ -20,6 +20,7 @@ pub mod registry;
 mod replay;
 mod session;
 mod summary;
+mod team;
 mod verdict;
 
 use std::ffi::OsString;

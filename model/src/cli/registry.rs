@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use stateright::Model;
 
-use super::bounds;
+use super::{bounds, team};
 use crate::ablation::{self, Case};
 use crate::check::liveness::{self, Lasso, LivenessError};
-use crate::check::{self, CheckError, End, Engine, Limits, Progress, Reduction, Width};
+use crate::check::{self, CheckError, End, Engine, Keep, Limits, Progress, Reduction, Width};
 use crate::endpoint::Endpoint;
 use crate::properties::Fault;
 use crate::report::saved::Malformed;
@@ -348,6 +348,15 @@ impl<E: Endpoint> Worlds<E> {
         })
     }
 
+    /// What is explored, a fact a line.
+    fn about(&self, setup: &Setup) -> String {
+        let bounds = self.bounds(setup).into_iter();
+        let bounds: String = bounds
+            .map(|(name, value)| format!("\n{name}: {value}"))
+            .collect();
+        format!("scenario: {}\n{}{bounds}", self.card.id, team::facts(setup))
+    }
+
     fn run<const N: usize>(
         &self,
         setup: &Setup,
@@ -356,6 +365,14 @@ impl<E: Endpoint> Worlds<E> {
         progress: &(dyn Fn(&Progress) + Sync),
     ) -> Result<Finding, CheckError> {
         let world = Arc::new(World::<E, N>::new(self.plan(setup)));
+        let limits = &Limits {
+            about: self.about(setup),
+            keep: limits.keep.as_ref().map(|keep| Keep {
+                dir: keep.dir.join(self.card.id),
+                resume: keep.resume,
+            }),
+            ..limits.clone()
+        };
         let o = check::explore(engine, &world, limits, progress)?;
         let story = matches!(o.end, End::Violated { .. }).then(|| tell(&world, &o.trace));
         Ok(Finding {

@@ -100,7 +100,9 @@ pub(super) fn foot(report: &Report<'_>, out: &mut Out) {
     let e = &report.exercised;
     let unique: u64 = found().map(|f| f.unique).sum();
     let successors: u64 = found().map(|f| f.successors).sum();
-    let collision: f64 = found().map(|f| f.collision_probability).sum();
+    let collision = found()
+        .map(|f| f.collision_probability)
+        .fold(0.0, |sum: f64, p| sum + p);
     let peak = found().map(|f| f.peak_memory).max().unwrap_or(0);
     let seconds = report.elapsed.as_secs_f64();
     let rate = text::rate(unique, found().map(|f| f.elapsed.as_secs_f64()).sum());
@@ -109,10 +111,15 @@ pub(super) fn foot(report: &Report<'_>, out: &mut Out) {
             out.line(&format!("{:<12}{l}", if n == 0 { name } else { "" }));
         }
     };
+    let each = if report.processes > 1 {
+        " in a process"
+    } else {
+        ""
+    };
     fact(
         "total",
         format!(
-            "{} states, {} successors in {seconds:.1} s ({rate}), peak memory {}",
+            "{} states, {} successors in {seconds:.1} s ({rate}), peak memory {}{each}",
             grouped(unique),
             grouped(successors),
             text::bytes(peak)
@@ -223,7 +230,8 @@ fn bounds(report: &Report<'_>) -> String {
     )
 }
 
-fn last_words(report: &Report<'_>) -> String {
+/// The verdict in words.
+pub(super) fn last_words(report: &Report<'_>) -> String {
     let count = |is: fn(&Verdict) -> bool| report.rows.iter().filter(|r| is(&r.verdict)).count();
     let verified = count(|v| *v == Verdict::Verified);
     let declared = count(|v| *v == Verdict::AsDeclared);

@@ -173,6 +173,53 @@ impl Coverage {
         self.bound_hit.load(Ordering::Relaxed)
     }
 
+    /// All of it, for another process or a file.
+    pub(crate) fn to_words(&self) -> Vec<u64> {
+        let c = self.snapshot();
+        vec![
+            c.states,
+            c.transitions,
+            c.rules.0,
+            c.goals,
+            c.reused,
+            c.most_live,
+            u64::from(self.bound_hit()),
+        ]
+    }
+
+    /// Takes what several have exercised, together, in the place of what was exercised here; a bound that was hit here
+    /// stays hit. False if these are no words of [`Coverage::to_words`].
+    pub(crate) fn replace(&self, parts: &[Vec<u64>]) -> bool {
+        let mut all = Covered::default();
+        let mut hit = self.bound_hit();
+        for part in parts {
+            let &[states, transitions, rules, goals, reused, most_live, bound] = &part[..] else {
+                return false;
+            };
+            let is_rules = rules & !RuleSet::all().0 == 0;
+            if !is_rules || bound > 1 || reused > u64::MAX >> 16 {
+                return false;
+            }
+            hit |= bound == 1;
+            all = all.and(Covered {
+                states,
+                transitions,
+                rules: RuleSet(rules),
+                goals,
+                reused,
+                most_live,
+            });
+        }
+        self.states.store(all.states, Ordering::Relaxed);
+        self.transitions.store(all.transitions, Ordering::Relaxed);
+        self.rules.store(all.rules.0, Ordering::Relaxed);
+        self.goals.store(all.goals, Ordering::Relaxed);
+        self.reused.store(all.reused, Ordering::Relaxed);
+        self.most_live.store(all.most_live, Ordering::Relaxed);
+        self.bound_hit.store(hit, Ordering::Relaxed);
+        true
+    }
+
     /// What has been exercised so far.
     pub fn snapshot(&self) -> Covered {
         Covered {

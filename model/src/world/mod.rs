@@ -149,6 +149,14 @@ impl<E: Endpoint, const N: usize> Space for World<E, N> {
         self.coverage.bound_hit()
     }
 
+    fn noted(&self) -> Vec<u64> {
+        self.coverage.to_words()
+    }
+
+    fn note_instead(&self, parts: &[Vec<u64>]) -> bool {
+        self.coverage.replace(parts)
+    }
+
     fn compared<'s>(&self, state: &'s Self::State) -> Option<Compared<'s>> {
         Some(dominance::compared(state))
     }
@@ -209,7 +217,9 @@ where
         + Send
         + Sync
         + zerocopy::IntoBytes
+        + zerocopy::TryFromBytes
         + zerocopy::Immutable
+        + zerocopy::KnownLayout
         + zerocopy::Unaligned
         + 'static,
 {

@@ -1,6 +1,6 @@
 //! A state of the world: a fixed-size value without pointers or padding, canonical.
 
-use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes, Unaligned};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes, Unaligned};
 
 use super::history::History;
 use super::net::InFlight;
@@ -96,13 +96,47 @@ impl<I, const N: usize> State<I, N> {
 
 impl<I, const N: usize> Plain for State<I, N>
 where
-    I: Copy + Eq + Send + Sync + IntoBytes + Immutable + Unaligned + 'static,
+    I: Copy
+        + Eq
+        + Send
+        + Sync
+        + IntoBytes
+        + TryFromBytes
+        + Immutable
+        + KnownLayout
+        + Unaligned
+        + 'static,
 {
     #[inline]
     fn bytes(&self) -> &[u8] {
         let unused = (N - usize::from(self.live)) * size_of::<InFlight>();
         let all = IntoBytes::as_bytes(self);
         &all[..all.len() - unused]
+    }
+
+    fn of_bytes(bytes: &[u8]) -> Option<Self> {
+        let (ends, rest) = <[I; 2]>::try_read_from_prefix(bytes).ok()?;
+        let (apps, rest) = <[App; 2]>::try_read_from_prefix(rest).ok()?;
+        let (seen, rest) = History::try_read_from_prefix(rest).ok()?;
+        let (&fault, rest) = rest.split_first_chunk()?;
+        let (&[phase, live], rest) = rest.split_first_chunk()?;
+        let segments = rest.as_chunks::<{ size_of::<InFlight>() }>();
+        if segments.0.len() != usize::from(live) || !segments.1.is_empty() {
+            return None;
+        }
+        let mut net = [InFlight::NONE; N];
+        for (place, segment) in net.get_mut(..usize::from(live))?.iter_mut().zip(segments.0) {
+            *place = InFlight::read_from_bytes(segment).ok()?;
+        }
+        Some(State {
+            ends,
+            apps,
+            seen,
+            fault,
+            phase,
+            live,
+            net,
+        })
     }
 }
 

@@ -1,8 +1,10 @@
 //! The command as its users meet it: the built program, its output, its exit status.
 
+mod checkpoints;
 mod counterexamples;
 mod harness;
 mod processes;
+mod team;
 
 use harness::{Run, Scratch, VIOLATED, run};
 use serde_json::Value;

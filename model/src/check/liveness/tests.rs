@@ -16,6 +16,10 @@ impl crate::space::Plain for u8 {
     fn bytes(&self) -> &[u8] {
         std::slice::from_ref(self)
     }
+
+    fn of_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.first().copied().filter(|_| bytes.len() == 1)
+    }
 }
 
 fn demand(n: u64) -> Demand {

@@ -8,9 +8,14 @@ use crate::space::{Plain, Space, fingerprint};
 
 /// A numbered state. Its bytes differ in length, and what lies beyond them is junk.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Node {
-    pub(super) id: u64,
+pub(in crate::check) struct Node {
+    pub(in crate::check) id: u64,
     bytes: [u8; 40],
+}
+
+/// The state of that number.
+pub(in crate::check) fn node(id: u64) -> Node {
+    Node::new(id, 3)
 }
 
 impl Node {
@@ -38,10 +43,16 @@ impl Plain for Node {
     fn bytes(&self) -> &[u8] {
         &self.bytes[..Self::len(self.id)]
     }
+
+    fn of_bytes(bytes: &[u8]) -> Option<Self> {
+        let id = u64::from_le_bytes(*bytes.first_chunk()?);
+        let node = Node::new(id, 2);
+        (node.bytes() == bytes).then_some(node)
+    }
 }
 
 /// A space given by functions on numbers.
-pub(super) struct Graph {
+pub(in crate::check) struct Graph {
     pub(super) initial: Vec<u64>,
     pub(super) next: Box<dyn Fn(u64) -> Vec<u64> + Send + Sync>,
     pub(super) bad: Box<dyn Fn(u64) -> u32 + Send + Sync>,
@@ -59,7 +70,7 @@ impl Graph {
         }
     }
 
-    pub(super) fn with_bad(
+    pub(in crate::check) fn with_bad(
         mut self,
         bad: impl Fn(u64) -> u32 + Send + Sync + 'static,
     ) -> Arc<Self> {
@@ -68,7 +79,7 @@ impl Graph {
     }
 
     /// `dims` coordinates from 0 up to `side`, one step up or down at a time.
-    pub(super) fn grid(side: u64, dims: u32) -> Self {
+    pub(in crate::check) fn grid(side: u64, dims: u32) -> Self {
         Self::new(&[0], move |id| {
             let unit = (0..dims).map(|dim| side.pow(dim));
             unit.flat_map(|unit| {
