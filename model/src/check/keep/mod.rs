@@ -1,8 +1,8 @@
 //! Runs on files: what was found goes to a directory, level by level, and a run that was killed goes on from its last
 //! complete level.
 //!
-//! What lives here: the table that then stays in memory ([`table`], fingerprints alone), one worker's shard with its
-//! files ([`shard`]), and what a process keeps of a run as a whole ([`store`]). In memory there remain the table, the
+//! What lives here: the table that then stays in memory (`table`, fingerprints alone), one worker's shard with its
+//! files (`shard`), and what a process keeps of a run as a whole (`store`). In memory there remain the table, the
 //! parents of the level that is being found, and buffers.
 //!
 //! A process has a directory of its own. In it `run` says what is explored, in words. Of level 12 and worker 0,
