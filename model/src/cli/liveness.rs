@@ -267,10 +267,13 @@ fn finish(report: &Report<'_>, a: &args::Check, out: &mut Out) {
     let found = || report.rows.iter().map(|r| &r.found);
     let states: u64 = found().map(|f| f.states).sum();
     let steps: u64 = found().map(|f| f.transitions).sum();
-    let bytes: u64 = found().map(|f| f.bytes).max().unwrap_or(0);
+    let per_step = |f: &Progressed| f.bytes as f64 / f.transitions.max(1) as f64;
+    let largest = found().max_by_key(|f| f.bytes);
+    let (bytes, each) = largest.map_or((0, 0.0), |f| (f.bytes, per_step(f)));
+    // Where a cycle was found early, there are states that no step leads out of yet.
+    let whole = found().filter(|f| matches!(f.comes_to, ComesTo::TheEnd));
+    let most = whole.map(per_step).fold(0.0, f64::max);
     let peak: u64 = found().map(|f| f.peak).max().unwrap_or(0);
-    let worst = found().filter(|f| f.transitions > 0);
-    let each = worst.map(|f| f.bytes as f64 / f.transitions as f64);
     let mut fact = |name: &str, value: &str| {
         for (n, l) in text::wrap(value, 94).iter().enumerate() {
             out.line(&format!("{:<12}{l}", if n == 0 { name } else { "" }));
@@ -279,13 +282,12 @@ fn finish(report: &Report<'_>, a: &args::Check, out: &mut Out) {
     fact(
         "total",
         &format!(
-            "{} states, {} steps in {:.1} s; the largest graph took {} ({:.0} bytes a step at most), {} with the states that \
-             waited",
+            "{} states, {} steps in {:.1} s; the largest graph took {} ({each:.0} bytes a step; at most {most:.0} in \
+             those explored whole), {} with the states that waited",
             grouped(states),
             grouped(steps),
             report.elapsed.as_secs_f64(),
             text::bytes(bytes),
-            each.fold(0.0, f64::max),
             text::bytes(peak),
         ),
     );
