@@ -264,7 +264,7 @@ fn foot(report: &Report<'_>, pages_asked: bool, out: &mut Out) {
     out.line("");
     if let Some(at) = cells().find_map(|c| c.at.as_deref()) {
         out.line(&format!(
-            "Each counterexample is saved and plays again, for example: farewell replay {at}"
+            "Each counterexample is saved and plays again, for example:\n  farewell replay {at}"
         ));
     }
     match &report.pages {
@@ -281,7 +281,7 @@ fn foot(report: &Report<'_>, pages_asked: bool, out: &mut Out) {
         .iter()
         .filter(|l| l.cells.iter().any(|c| c.found.shown.is_some()))
         .count();
-    out.line(&match report.status {
+    let last = match report.status {
         Status::Fine => format!(
             "With all rules on nothing is violated and everything ends. Of {} rows, each without its rule, {rules} have a \
              counterexample, {shown} in all.",
@@ -289,9 +289,17 @@ fn foot(report: &Report<'_>, pages_asked: bool, out: &mut Out) {
         ),
         Status::Bound => "The matrix is not complete: `?` is no verdict.".to_owned(),
         Status::Violated | Status::Usage => {
-            let n = report.lines.iter().filter(|l| !l.differs().is_empty()).count()
+            let n = report
+                .lines
+                .iter()
+                .filter(|l| !l.differs().is_empty())
+                .count()
                 + report.with.iter().filter(|g| g.differs().is_some()).count();
-            format!("{n} of {} rows and worlds are NOT as pinned.", report.lines.len() + report.with.len())
+            format!(
+                "{n} of {} rows and worlds are NOT as pinned.",
+                report.lines.len() + report.with.len()
+            )
         }
-    });
+    };
+    wrapped("", 0, &last, out);
 }
