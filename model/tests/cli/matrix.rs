@@ -265,7 +265,8 @@ fn a_few_rows_are_told_in_full() {
         "violated in 6 steps in close-half: a state that waits on nobody has no timer",
         "a fair run never ends: 8 steps, then 1 for ever, in ends-half",
         "farewell replay counterexamples/close-half-smoke-without-retransmit-fin-machine.farewell",
-        "Of 2 rows, each without its rule, 2 have a counterexample, 3 in all.",
+        "Of 2 rows, each without its rule, 2 have a",
+        "counterexample, 3 in all.",
     ]);
     assert!(!r.out.contains("time-wait-answers"));
     let wide = |l: &&str| l.chars().count() > 125 && !l.contains("farewell replay");
