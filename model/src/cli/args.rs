@@ -210,6 +210,9 @@ pub(super) struct Ablate {
     /// Rules by name, all if there are none
     #[arg(value_name = "RULE")]
     pub(super) rules: Vec<String>,
+    /// Write the matrix as pages into a directory: a table, and each counterexample's ladder
+    #[arg(long, value_name = "DIR")]
+    pub(super) html: Option<PathBuf>,
     #[command(flatten)]
     pub(super) budget: Budget,
     /// For people or machines

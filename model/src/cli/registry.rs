@@ -7,7 +7,7 @@ use std::time::Duration;
 use stateright::Model;
 
 use super::bounds;
-use crate::ablation::{self, Case};
+use crate::ablation::{self, Matrix};
 use crate::check::liveness::{self, Lasso, LivenessError};
 use crate::check::{self, CheckError, End, Engine, Limits, Progress, Reduction, Width};
 use crate::endpoint::Endpoint;
@@ -217,8 +217,8 @@ pub struct Registry {
     pub subjects: Vec<Box<dyn Subject>>,
     /// The scenarios for liveness.
     pub progress: Vec<Box<dyn Subject>>,
-    /// The rows of the ablation matrix.
-    pub cases: &'static [Case],
+    /// The ablation matrix.
+    pub matrix: Matrix,
 }
 
 impl Registry {
@@ -245,7 +245,7 @@ impl Registry {
         Registry {
             subjects: scenarios::all().map(subject).collect(),
             progress: scenarios::progress().map(subject).collect(),
-            cases: ablation::CASES,
+            matrix: ablation::MATRIX,
         }
     }
 

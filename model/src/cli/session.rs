@@ -49,8 +49,24 @@ impl Session {
         at: usize,
         of: usize,
     ) -> Result<Finding, check::CheckError> {
+        self.explore_on(self.limits.threads, subject, setup, at, of)
+    }
+
+    /// The same on so many threads.
+    pub(super) fn explore_on(
+        &self,
+        threads: usize,
+        subject: &dyn Subject,
+        setup: &Setup,
+        at: usize,
+        of: usize,
+    ) -> Result<Finding, check::CheckError> {
         let id = subject.card().id;
-        let found = subject.check(setup, self.engine, &self.limits, &|p| {
+        let limits = Limits {
+            threads,
+            ..self.limits.clone()
+        };
+        let found = subject.check(setup, self.engine, &limits, &|p| {
             self.line.show(id, at, of, p)
         });
         self.line.clear();

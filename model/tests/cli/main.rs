@@ -2,6 +2,7 @@
 
 mod counterexamples;
 mod harness;
+mod matrix;
 mod processes;
 
 use harness::{Run, Scratch, VIOLATED, run};
