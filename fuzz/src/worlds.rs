@@ -155,6 +155,7 @@ pub fn registry() -> Registry {
         subjects: subjects.collect(),
         progress: Vec::new(),
         cases: &[],
+        family: |_| None,
     }
 }
 

@@ -62,7 +62,7 @@ pub(super) fn run(a: &args::Check, registry: &Registry, out: &mut Out) -> Result
     let session = Session::new(&a.budget, a.format)?;
     let text = a.format == Format::Text;
     let begun = Instant::now();
-    let widths = summary::widths(registry);
+    let widths = summary::widths(registry, &subjects);
     if text {
         summary::head(&setup, &widths, out);
     }

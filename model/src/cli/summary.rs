@@ -4,7 +4,7 @@ use super::Status;
 use super::check::{Report, Row};
 use super::demands::Exercised;
 use super::output::Out;
-use super::registry::{Registry, Setup};
+use super::registry::{Registry, Setup, Subject};
 use super::verdict::Verdict;
 use crate::endpoint::TcpState;
 use crate::report::text::{self, grouped};
@@ -20,9 +20,14 @@ const COLUMNS: [(&str, bool); 7] = [
     ("live", true),
     ("verdict", false),
 ];
-/// Rows appear as they are done, so the widths are set beforehand: that of the first column is the longest name's.
-pub(super) fn widths(registry: &Registry) -> [usize; 7] {
-    let longest = registry.subjects.iter().map(|s| s.card().id.len()).max();
+/// Rows appear as they are done, so the widths are set beforehand: that of the first column is the longest name's, of all
+/// that are listed and those asked for.
+pub(super) fn widths(registry: &Registry, asked: &[&dyn Subject]) -> [usize; 7] {
+    let listed = registry.subjects.iter().map(Box::as_ref);
+    let longest = listed
+        .chain(asked.iter().copied())
+        .map(|s| s.card().id.len())
+        .max();
     [longest.unwrap_or(0), 11, 13, 5, 8, 4, 33]
 }
 
