@@ -85,7 +85,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         id: "open-simultaneous",
         shows: "both sides open actively at once; then one closes, and the other",
         goals: &[Goal::Finished, Goal::AllDelivered],
-        pinned: [47_076, 379_843],
+        pinned: [47_080, 379_855],
         build: |size| {
             let n = size.bytes();
             world(
@@ -105,7 +105,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         id: "close-early-active",
         shows: "the side that opened actively closes before the handshake ends",
         goals: &[Goal::Finished, Goal::AllDelivered, Goal::ToldReset],
-        pinned: [27_641, 207_286],
+        pinned: [27_663, 207_347],
         build: |size| {
             let n = size.bytes();
             let a = [Step::Connect(AT_ONCE), Step::Shutdown, Step::AwaitEnd];
@@ -296,7 +296,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         id: "close-unread",
         shows: "a close with unread data sends a RST, and the peer is told",
         goals: &[Goal::Finished, Goal::ToldReset],
-        pinned: [24_788, 132_596],
+        pinned: [24_906, 133_703],
         build: |size| {
             let mut plan = world(
                 size,
@@ -320,7 +320,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         id: "data-after-close",
         shows: "data that arrives after a full close is answered with a RST, and its sender is told",
         goals: &[Goal::Finished, Goal::ToldReset],
-        pinned: [9_316, 70_945],
+        pinned: [9_260, 70_435],
         build: |size| {
             world(
                 size,

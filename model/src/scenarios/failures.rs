@@ -13,7 +13,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         id: "abort-active",
         shows: "the user who opened actively aborts at any moment, in any state",
         goals: &[Goal::Finished, Goal::AllDelivered, Goal::ToldReset],
-        pinned: [105_954, 917_199],
+        pinned: [105_271, 912_284],
         build: |size| {
             let mut plan = both_finish(size);
             plan.hosts[0].aborts = true;
@@ -25,7 +25,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         id: "abort-passive",
         shows: "the user who listened aborts at any moment, in any state",
         goals: &[Goal::Finished, Goal::AllDelivered, Goal::ToldReset],
-        pinned: [50_374, 482_879],
+        pinned: [50_233, 484_201],
         build: |size| {
             let mut plan = world(
                 size,
@@ -41,7 +41,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         id: "abort-reuse",
         shows: "the client aborts and opens again: the side that sent the RST lingers first",
         goals: &[Goal::Finished, Goal::SecondLifeReads],
-        pinned: [53_405, 369_549],
+        pinned: [53_123, 367_720],
         late_resets: Some("crash-late-reset"),
         build: aborting,
         ..SCENARIO
@@ -50,7 +50,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         id: "crash",
         shows: "the client crashes, keeps quiet for 2 MSL and opens again, with any number, when the server has given the old connection up",
         goals: &[Goal::Finished, Goal::SecondLifeReads, Goal::ToldReset],
-        pinned: [199_319, 1_456_311],
+        pinned: [198_623, 1_451_155],
         late_resets: Some("crash-late-reset"),
         build: |size| crashing(size, 0),
         ..SCENARIO
@@ -119,7 +119,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         id: "crash-server",
         shows: "the server crashes and keeps quiet for 2 MSL; the client, which is told, goes on with numbers above all before",
         goals: &[Goal::Finished, Goal::SecondLifeReads, Goal::ToldReset],
-        pinned: [241_983, 1_876_723],
+        pinned: [241_983, 1_876_643],
         build: |size| crashing(size, 1),
         ..SCENARIO
     },
@@ -127,7 +127,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         id: "half-open",
         shows: "the client crashes and its new SYN meets the old connection: challenge ACK, RST, SYN again",
         goals: &[Goal::Finished, Goal::SecondLifeReads, Goal::ToldReset],
-        pinned: [195_608, 1_501_911],
+        pinned: [195_637, 1_501_876],
         build: |size| {
             let mut plan = crashing(size, 0);
             plan.hosts[0].quiet = plan.surely_drained();
@@ -143,7 +143,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "the same, but the new number is one below what the peer expects: its challenge ACK is acceptable and draws no RST; nobody writes",
         goals: &[Goal::Coincidence, Goal::Finished, Goal::SecondLifeReads],
         late_resets: Some("crash-late-reset"),
-        pinned: [103_543, 671_958],
+        pinned: [103_156, 669_411],
         build: |size| {
             let mut plan = crashing(size, 0);
             plan.hosts[0].quiet = plan.surely_drained();
@@ -161,7 +161,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         id: "peer-vanishes",
         shows: "the peer vanishes at any moment: R2 ends what waits for an ACK, the orphan's timeout ends FIN_WAIT_2",
         goals: &[Goal::ToldGaveUp],
-        pinned: [14_719, 106_904],
+        pinned: [14_457, 105_050],
         build: |size| {
             let mut plan = world(
                 size,
@@ -196,7 +196,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             Goal::ToldUserTimeout,
             Goal::ToldReset,
         ],
-        pinned: [36_391, 370_039],
+        pinned: [36_199, 368_537],
         build: |size| {
             world(
                 size,
@@ -211,7 +211,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         id: "user-timeout-closing",
         shows: "the user timeout when both close at once",
         goals: &[Goal::Finished, Goal::AllDelivered, Goal::ToldUserTimeout],
-        pinned: [76_347, 722_397],
+        pinned: [76_001, 720_225],
         build: |size| both_finish(size).both(|h| h.tcp.user_timeout = Some(1)),
         ..SCENARIO
     },

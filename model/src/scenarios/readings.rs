@@ -68,7 +68,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         id: "reading-3-single",
         shows: "the same reading without reuse: ABORT enters CLOSED from every state",
         goals: &[Goal::Finished, Goal::ToldReset],
-        pinned: [31_256, 196_267],
+        pinned: [30_721, 194_534],
         build: |size| {
             both_shut_down(size).both(|h| {
                 h.tcp.rules = h.tcp.rules.without(Rule::AbortLingers);
@@ -173,7 +173,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         id: "reading-syn",
         shows: "RFC 793 has a SYN in the window reset the connection; RFC 5961 has it challenged (the other scenarios)",
         goals: &[Goal::ToldReset, Goal::SecondLifeReads],
-        pinned: [154_438, 1_111_552],
+        pinned: [154_454, 1_111_815],
         build: |size| {
             let mut plan = both_shut_down(size)
                 .both(|h| h.tcp.rules = h.tcp.rules.without(Rule::SynChallenge));

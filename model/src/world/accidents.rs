@@ -52,11 +52,12 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             each(Action::Crash(host as u8), trial);
         }
         if plan.vanishes && open {
-            let next = &mut trial.next;
+            let Trial { next, covered, .. } = trial;
             *next = *s;
             next.apps[host].gone = 1;
             next.ends[host] = E::boot(&plan.tcp);
             next.seen.life_mut(host, app.life).set_cause();
+            self.saturate_from(next, saturate::Changed::Host(host, s), covered);
             each(Action::Vanish(host as u8), trial);
         }
     }

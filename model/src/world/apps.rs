@@ -5,6 +5,7 @@ use super::action::Action;
 use super::host::{At, HostStep, Trial};
 use super::net::Symbol;
 use super::plan::{IsnPolicy, Step, UNSAFE_MENU, When};
+use super::saturate;
 use super::state::State;
 use crate::endpoint::{Call, Endpoint, MAX_DATA, TcpState};
 use crate::rules::Rule;
@@ -132,6 +133,9 @@ impl<E: Endpoint, const N: usize> World<E, N> {
             trial.next = *at.s;
             trial.sent.clear();
             trial.next.apps[at.host].pc += 1;
+            // At the end of its script a TIME_WAIT may be one that listens.
+            let changed = saturate::Changed::Host(at.host, at.s);
+            self.saturate_from(&mut trial.next, changed, trial.covered);
             each(Action::App(at.host as u8, None), trial);
         }
     }
