@@ -37,8 +37,8 @@ impl<R> Block<R> {
     }
 }
 
-/// Puts cells together: two blocks with the same result that differ on one axis only become one, until none do. The axes
-/// that come last in [`AXES`] go first.
+/// Puts cells together: two blocks with the same result that differ on one axis only become one, until none do. The axis on
+/// which most can be put together goes first.
 pub fn together<R: PartialEq + Clone>(cells: &[([usize; AXES.len()], R)]) -> Vec<Block<R>> {
     let mut blocks: Vec<Block<R>> = cells
         .iter()
@@ -48,25 +48,27 @@ pub fn together<R: PartialEq + Clone>(cells: &[([usize; AXES.len()], R)]) -> Vec
         })
         .collect();
     loop {
-        let before = blocks.len();
-        for axis in (0..AXES.len()).rev() {
-            let mut merged: Vec<Block<R>> = Vec::new();
-            for b in blocks {
-                let same = merged.iter_mut().find(|m| {
-                    m.result == b.result
-                        && (0..AXES.len()).all(|a| a == axis || m.values[a] == b.values[a])
-                });
-                match same {
-                    Some(m) => m.values[axis] |= b.values[axis],
-                    None => merged.push(b),
-                }
-            }
-            blocks = merged;
-        }
-        if blocks.len() == before {
-            return blocks;
+        let tries = (0..AXES.len()).map(|axis| along(axis, &blocks));
+        match tries.min_by_key(Vec::len) {
+            Some(fewer) if fewer.len() < blocks.len() => blocks = fewer,
+            _ => return blocks,
         }
     }
+}
+
+/// Puts together what differs on this axis only.
+fn along<R: PartialEq + Clone>(axis: usize, blocks: &[Block<R>]) -> Vec<Block<R>> {
+    let mut out: Vec<Block<R>> = Vec::new();
+    for b in blocks {
+        let same = out.iter_mut().find(|o| {
+            o.result == b.result && (0..AXES.len()).all(|a| a == axis || o.values[a] == b.values[a])
+        });
+        match same {
+            Some(o) => o.values[axis] |= b.values[axis],
+            None => out.push(b.clone()),
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -76,7 +78,13 @@ mod tests {
 
     #[test]
     fn every_cell_is_in_one_block_and_that_has_its_result() {
-        let mut random = crate::check::tests::random(3);
+        let mut state: u64 = 3;
+        let mut random = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            state >> 33
+        };
         for kinds in [1, 2, 5] {
             let cells: Vec<_> = Cell::all(Bytes::None)
                 .map(|c| (c.place(), (random() % kinds, c.isn)))

@@ -125,8 +125,8 @@ pub(super) fn foot(rows: &[Row], of: usize, asker: &Asker<'_>, out: &mut Out) {
         .filter(|d| matches!(d.least, Ok(Least::Never { .. })))
         .count();
     say(format!(
-        "{} of {} cells; {} values with a counterexample one tick below, {} \"never\" with one that was pumped. {} worlds with \
-         {} states explored in this run.",
+        "{} of {} cells; {} values with a counterexample one tick below, {} \"never\" with one that was pumped; explored in this \
+         run: {} worlds, {} states.",
         grouped(rows.len() as u64),
         grouped(of as u64),
         grouped(tight as u64),
