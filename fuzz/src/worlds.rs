@@ -156,6 +156,7 @@ pub fn registry() -> Registry {
         subjects: subjects.collect(),
         progress: Vec::new(),
         matrix: Matrix::EMPTY,
+        family: |_| None,
     }
 }
 

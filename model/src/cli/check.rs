@@ -67,7 +67,7 @@ pub(super) fn run(a: &args::Check, registry: &Registry, out: &mut Out) -> Result
     let session = session.reduced(reduction);
     let text = a.format == Format::Text;
     let begun = Instant::now();
-    let layout = summary::Layout::new(registry, reduction);
+    let layout = summary::Layout::new(registry, &subjects, reduction);
     if text {
         summary::head(&setup, reduction, &layout, out);
     }

@@ -14,4 +14,5 @@ pub mod tell;
 pub mod text;
 
 pub use story::Story;
+pub(crate) use tell::actions_along;
 pub use tell::{outcome, tell, tell_along};

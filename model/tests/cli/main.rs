@@ -1,6 +1,7 @@
 //! The command as its users meet it: the built program, its output, its exit status.
 
 mod counterexamples;
+mod frontier;
 mod harness;
 mod matrix;
 mod processes;
