@@ -1,9 +1,10 @@
 //! The frontier: the least TIME_WAIT that keeps every property, for every combination of what else protects a connection
 //! from the one before it.
 //!
-//! [`cell`] says what the combinations are and makes their worlds, [`search`] finds the least value by exhaustive checks,
-//! [`pump`] shows that no value is enough, [`cache`] keeps what was found, [`blocks`] says it in few words, [`pinned`] what it must be. What does not live here: how a world is explored
-//! ([`crate::check`]) and how the table looks ([`crate::cli`]).
+//! [`cell`] says what the combinations are and makes their worlds, [`probe`] explores one, [`search`] finds the least value
+//! by exhaustive checks, [`pump`] shows that no value is enough, [`cache`] keeps what was found, [`blocks`] says it in few
+//! words, [`pinned`] what it must be. What does not live here: how a world is explored ([`crate::check`]) and how the table
+//! looks ([`crate::cli`]).
 
 pub mod blocks;
 pub mod cache;

@@ -1,4 +1,10 @@
 //! What the frontier came to, and why: a changed value is a changed protocol.
+//!
+//! An early prototype had 1, 5, 9 ticks at MSL 1, 2, 3 where TIME_WAIT answers every old segment and 1, 4, 7 where only those
+//! with sequence space; here it is 3, 5, 7 for both. Its numbers are `k (MSL - 1) + 1` with chains of k = 4 and 3 segments: there
+//! a segment died *at* the MSL-th tick, so that none crossed a tick at MSL 1, and here it is deliverable through it. And there
+//! the passive side took part again when the other's TIME_WAIT was over, whatever it had sent itself; here it has drained,
+//! which leaves the chain of two that no TIME_WAIT can do without, or else no length is enough.
 
 use super::cell::{Cell, Closes, Isn, Judged, Opens, Passive, Rst, Stamps};
 use super::search::Least;

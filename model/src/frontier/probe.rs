@@ -59,7 +59,7 @@ impl Question {
 /// The answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Probe {
-    /// Unique states found.
+    /// Unique states; with a reduction those stored.
     pub states: u64,
     /// The deepest level.
     pub depth: u32,
