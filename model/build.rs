@@ -24,7 +24,7 @@ fn main() -> io::Result<()> {
 }
 
 /// The name of the model whose sources lie in this folder.
-pub fn name(sources: &Path) -> io::Result<String> {
+pub(crate) fn name(sources: &Path) -> io::Result<String> {
     let mut files = Vec::new();
     list(sources, &mut files)?;
     files.retain(|f| !is_apart(f, sources));

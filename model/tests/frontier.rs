@@ -1,6 +1,9 @@
-//! The frontier: that each least value is one, that "never" means never, and that the bounds of its worlds decide nothing.
+//! The frontier: that each least value is one, that "never" means never, and that neither the bounds of its worlds nor the
+//! reduction of its explorations decide anything.
 
-use farewell_model::check::Limits;
+use std::path::Path;
+
+use farewell_model::check::{Limits, Reduction};
 use farewell_model::frontier::cell::{
     Answered, Closes, Isn, Opens, Passive, Reopening, Rst, Stamps,
 };
@@ -29,7 +32,15 @@ fn ask(cell: Cell, size: Size, time_wait: u8, judged: Judged) -> Probe {
         time_wait,
         judged,
     };
-    probe(&q, &Limits::default(), &|_| ()).expect("nothing bounds it")
+    explored(&q, Reduction::All)
+}
+
+fn explored(q: &Question, reduction: Reduction) -> Probe {
+    let limits = Limits {
+        reduction,
+        ..Limits::default()
+    };
+    probe(q, &limits, &|_| ()).expect("nothing bounds it")
 }
 
 fn answer(p: &Probe) -> Answer {
@@ -58,36 +69,72 @@ fn guess(p: Pinned, size: Size) -> u8 {
     }
 }
 
-/// Every cell that differs from the textbook's on at most two axes, at MSL 1: the others by `farewell frontier`.
+/// On how many axes it differs from the textbook's.
+fn apart(cell: Cell) -> usize {
+    let places = cell.place().into_iter().zip(TEXTBOOK.place());
+    places.filter(|(a, b)| a != b).count()
+}
+
+/// That a search in a cell comes to what is pinned.
+fn is_as_pinned(cell: Cell, size: Size, judged: Judged) -> Pinned {
+    let pinned = pinned::of(cell, judged, size.msl());
+    let least = found(cell, size, judged, guess(pinned, size));
+    assert!(
+        pinned.is(least, size.msl()),
+        "{} {} at {size:?}: {least:?}, pinned is {}",
+        cell.name(),
+        judged.word(),
+        pinned.text()
+    );
+    pinned
+}
+
+/// Every cell without timestamps, and with them those near the textbook's: the others by `farewell frontier`.
 #[test]
-fn each_cell_near_the_textbook_is_as_pinned() {
+fn each_cell_is_as_pinned() {
     let mut values = [0; 3];
     for cell in Cell::all(Bytes::None) {
-        let places = cell.place().into_iter().zip(TEXTBOOK.place());
-        let apart = places.filter(|(a, b)| a != b).count();
-        // Both at once is large; with numbers above all before every cell is alike.
-        let large = cell.closes == Closes::Both && cell.isn == Isn::Window;
-        if apart > 2 || large {
+        if cell.stamps == Stamps::On && (apart(cell) > 2 || cell.isn == Isn::Window) {
             continue;
         }
         for &judged in Judged::ALL {
-            let pinned = pinned::of(cell, judged);
-            let least = found(cell, Size::Smoke, judged, guess(pinned, Size::Smoke));
-            assert!(
-                pinned.is(least, 1),
-                "{} {}: {least:?}, pinned is {}",
-                cell.name(),
-                judged.word(),
-                pinned.text()
-            );
-            values[match pinned {
+            values[match is_as_pinned(cell, Size::Smoke, judged) {
                 Pinned::Nothing => 0,
                 Pinned::Msl(_) => 1,
                 Pinned::Never => 2,
             }] += 1;
         }
     }
-    assert!(values.iter().all(|n| *n >= 10), "{values:?}");
+    assert!(values.iter().all(|n| *n >= 30), "{values:?}");
+}
+
+/// What the reduction leaves out decides nothing: the same verdicts, counterexamples as short, pumped or not.
+#[test]
+fn the_reduction_changes_no_answer() {
+    let mut less = [0, 0];
+    for (cell, size) in Cell::all(Bytes::None)
+        .filter(|c| apart(*c) <= 1 && c.isn != Isn::Window)
+        .map(|c| (c, Size::Smoke))
+        .chain([(TEXTBOOK, Size::Standard)])
+    {
+        for time_wait in [0, size.msl() + 1, 2 * size.msl(), 2 * size.msl() + 1] {
+            let q = Question {
+                cell,
+                size,
+                time_wait,
+                judged: Judged::Data,
+            };
+            let [full, reduced] = [Reduction::None, Reduction::All].map(|r| explored(&q, r));
+            let said = |p: &Probe| {
+                let against = p.against.as_ref();
+                against.map(|a| (a.faults, a.actions.len(), a.pump.is_some()))
+            };
+            assert_eq!(said(&full), said(&reduced), "{}", q.name());
+            less = [less[0] + full.states, less[1] + reduced.states];
+        }
+    }
+    println!("in full {}, stored {}", less[0], less[1]);
+    assert!(less[1] * 10 < less[0], "{less:?}");
 }
 
 /// Bisection is sound only if longer is never less safe.
@@ -99,7 +146,7 @@ fn a_longer_time_wait_is_never_less_safe() {
         (Stamps::Off, Size::Standard),
     ] {
         let cell = Cell { stamps, ..TEXTBOOK };
-        let Pinned::Msl(k) = pinned::of(cell, Judged::Data) else {
+        let Pinned::Msl(k) = pinned::of(cell, Judged::Data, size.msl()) else {
             panic!("its least value is some MSL");
         };
         let least = k * size.msl() + 1;
@@ -112,18 +159,53 @@ fn a_longer_time_wait_is_never_less_safe() {
     }
 }
 
-/// The unit is MSL, whatever it is in ticks.
+/// The unit is MSL, whatever it is in ticks: where TIME_WAIT has a least value, and a byte more or less is no matter.
 #[test]
 fn finer_ticks_agree() {
-    for stamps in [Stamps::Off, Stamps::On] {
-        let cell = Cell { stamps, ..TEXTBOOK };
-        let pinned = pinned::of(cell, Judged::Data);
-        for size in Size::ALL {
-            let least = found(cell, size, Judged::Data, guess(pinned, size));
-            assert!(
-                pinned.is(least, size.msl()),
-                "{stamps:?} {size:?}: {least:?}"
-            );
+    for size in Size::ALL {
+        for bytes in [Bytes::None, Bytes::One] {
+            let cells = Cell::all(bytes).filter(|c| {
+                let like_the_textbook = Cell {
+                    opens: c.opens,
+                    reopening: c.reopening,
+                    answered: c.answered,
+                    bytes,
+                    ..TEXTBOOK
+                };
+                *c == like_the_textbook
+            });
+            for cell in cells {
+                let pinned = is_as_pinned(cell, size, Judged::Data);
+                assert_eq!(pinned, Pinned::Msl(2));
+            }
+        }
+        let stamps = Stamps::On;
+        let pinned = is_as_pinned(Cell { stamps, ..TEXTBOOK }, size, Judged::Data);
+        assert_eq!(pinned, Pinned::Msl(1));
+    }
+}
+
+/// The one place where they do not: two TIME_WAITs acknowledge each other's outdated ACKs, and these have to be two ticks old.
+#[test]
+fn two_lingerers_with_timestamps_need_two_ticks_to_keep_each_other_awake() {
+    let cell = Cell {
+        stamps: Stamps::On,
+        closes: Closes::Both,
+        ..TEXTBOOK
+    };
+    let silent = Cell {
+        answered: Answered::InSequenceSpace,
+        ..cell
+    };
+    for (size, expected) in [
+        (Size::Smoke, Pinned::Msl(1)),
+        (Size::Standard, Pinned::Never),
+        (Size::Deep, Pinned::Never),
+    ] {
+        assert_eq!(is_as_pinned(cell, size, Judged::Data), expected);
+        // Where TIME_WAIT answers nothing but what takes sequence space they do not.
+        if size != Size::Deep {
+            assert_eq!(is_as_pinned(silent, size, Judged::Data), Pinned::Msl(1));
         }
     }
 }
@@ -193,4 +275,41 @@ fn a_wider_menu_of_isns_changes_nothing() {
         assert!(!o.bound_hit);
         assert_eq!(o.end == End::Exhausted, n == 3, "{n} ticks");
     }
+}
+
+#[path = "../build.rs"]
+#[allow(dead_code)] // its `main`
+mod build;
+
+/// What is kept is named after the sources that decide it: with any of them changed it is another model's.
+#[test]
+fn a_model_has_the_name_of_its_sources() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let name = |dir: &Path| build::name(dir).expect("it can be read");
+    assert_eq!(name(&here), farewell_model::frontier::cache::MODEL);
+    let dir = std::env::temp_dir().join(format!("farewell-sources-{}", std::process::id()));
+    let write = |file: &str, text: &str| {
+        let path = dir.join(file);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        std::fs::write(path, text).expect("written");
+        name(&dir)
+    };
+    let mut names = vec![write("lib.rs", "mod world;"), write("world/net.rs", "1")];
+    names.push(write("world/net.rs", "2"));
+    names.push(write("world/report/cli.rs", "")); // so called, but elsewhere
+    let before = name(&dir);
+    for apart in [
+        "cli/mod.rs",
+        "report/tell/mod.rs",
+        "main.rs",
+        "world/tests.rs",
+    ] {
+        assert_eq!(write(apart, "x"), before, "{apart}");
+    }
+    names.push(write("lib.rs", "mod worlds;"));
+    std::fs::remove_dir_all(&dir).expect("it was made here");
+    let all = names.len();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), all);
 }

@@ -39,7 +39,7 @@ impl Row {
             .iter()
             .zip(&self.decided)
             .filter_map(|(&judged, d)| {
-                let pinned = pinned::of(self.cell, judged);
+                let pinned = pinned::of(self.cell, judged, msl);
                 let found = *d.least.as_ref().ok()?;
                 (!pinned.is(found, msl)).then(|| {
                     format!(
@@ -94,7 +94,9 @@ impl Asker<'_> {
             judged: Judged::All,
             ..*q
         };
-        if q.judged == Judged::Data && pinned::of(q.cell, Judged::All) != Pinned::Never {
+        if q.judged == Judged::Data
+            && pinned::of(q.cell, Judged::All, q.size.msl()) != Pinned::Never
+        {
             let found = self.ask(&stronger, at, of)?;
             if found.against.is_none() {
                 return Ok(found);

@@ -6,7 +6,7 @@
 //! the passive side took part again when the other's TIME_WAIT was over, whatever it had sent itself; here it has drained,
 //! which leaves the chain of two that no TIME_WAIT can do without, or else no length is enough.
 
-use super::cell::{Cell, Closes, Isn, Judged, Opens, Passive, Rst, Stamps};
+use super::cell::{Answered, Cell, Closes, Isn, Judged, Opens, Passive, Rst, Stamps};
 use super::search::Least;
 
 /// The least TIME_WAIT of a cell.
@@ -42,8 +42,8 @@ impl Pinned {
     }
 }
 
-/// What a cell comes to.
-pub fn of(cell: Cell, judged: Judged) -> Pinned {
+/// What a cell comes to at an MSL of so many ticks. In units of MSL the ticks matter in one place only.
+pub fn of(cell: Cell, judged: Judged, msl: u8) -> Pinned {
     // Nothing of the connection before has a number that the next one uses.
     if cell.isn == Isn::Above {
         return Pinned::Nothing;
@@ -63,6 +63,14 @@ pub fn of(cell: Cell, judged: Judged) -> Pinned {
     }
     // The passive side has drained, but the active one, in TIME_WAIT still, answers its new SYN with the old numbers.
     if cell.opens == Opens::Alone && cell.closes != Closes::Client {
+        return Pinned::Never;
+    }
+    // After a simultaneous close both are in TIME_WAIT. What is older than TS.Recent is answered (RFC 7323 5.3, R1), with an ACK
+    // that soon is as old: the two acknowledge each other's outdated ACKs for as long as both last, and the last ACK has a
+    // timestamp as new as the next connection's. It takes an ACK two ticks old where one of the tick before has arrived; at
+    // an MSL of one tick, which is one tick of the timestamps' clock, whoever begins has nothing newer to reject it by.
+    let both_linger = cell.stamps == Stamps::On && cell.closes == Closes::Both;
+    if both_linger && cell.answered == Answered::Every && msl >= 2 {
         return Pinned::Never;
     }
     // An old FIN, delivered at the end of its life, is answered, and the answer lives another MSL. With timestamps the answer's

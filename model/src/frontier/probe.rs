@@ -110,9 +110,12 @@ pub fn probe(
             width: Width::Bits128,
             ..limits.clone()
         };
-        probe_in::<DEEP_ROOM>(q, &limits, progress)
-    } else {
-        probe_in::<ROOM>(q, limits, progress)
+        return probe_in::<DEEP_ROOM>(q, &limits, progress);
+    }
+    match probe_in::<ROOM>(q, limits, progress) {
+        // With text and nobody waiting there may be more in flight.
+        Err(ProbeError::Bound) => probe_in::<DEEP_ROOM>(q, limits, progress),
+        answer => answer,
     }
 }
 

@@ -89,6 +89,14 @@ fn what_was_answered_is_not_asked_again() {
         .expect("readable")
         .path();
     let text = fs::read_to_string(&file).expect("text");
+    // Another model's answers are not this one's, whatever they say: here that 0 ticks were enough.
+    let another = text
+        .replace("\"time_wait\":2", "\"time_wait\":0")
+        .replace("\"time_wait\":3", "\"time_wait\":2");
+    let besides = here.0.join("other");
+    fs::create_dir(&besides).expect("a directory");
+    fs::write(besides.join("frontier-0123456789abcdef.jsonl"), another).expect("written");
+    assert_eq!(json("other"), first);
     fs::write(&file, &text[..text.len() - 20]).expect("torn");
     here.run(&again)
         .ends(0)
@@ -107,6 +115,9 @@ fn wrong_values_are_refused_with_what_there_is() {
     run(&["frontier", "--msl", "4"]).ends(2);
     run(&["frontier", "--msl", "0"]).ends(2);
     run(&["frontier", "--bytes", "7"]).ends(2);
+    run(&["frontier", "--engine", "stateright"])
+        .ends(2)
+        .complains(&["leave out --engine"]);
     run(&["check", "frontier.above.plain"]).ends(2);
 }
 
