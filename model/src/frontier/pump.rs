@@ -154,3 +154,53 @@ fn take<const N: usize>(world: &World<Spec, N>, here: &mut State<Tcb, N>, action
     }
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::{Engine, Limits, explore};
+    use crate::frontier::{Cell, Judged};
+    use crate::scenarios::Size;
+    use crate::world::ROOM;
+    use std::sync::Arc;
+
+    /// Two ticks are too short and three are enough: the counterexample must not be taken for one of any length.
+    #[test]
+    fn what_is_not_the_same_state_again_is_no_loop() {
+        let textbook = "frontier.equal.plain.client.finished.drained.f1.fixed.every.empty";
+        let short = Question {
+            cell: Cell::named(textbook).expect("it is a cell"),
+            size: Size::Smoke,
+            time_wait: 2,
+            judged: Judged::Data,
+        };
+        let world = Arc::new(World::<Spec, ROOM>::new(short.plan()));
+        let found = explore(Engine::Timely, &world, &Limits::default(), &|_| ());
+        let trace = found.expect("the engine runs").trace;
+        let actions = actions_along(&world, &trace);
+        let ends = |a: &Action| matches!(a, Action::Fire(_, Timer::TimeWait));
+        let end = actions.iter().position(ends).expect("TIME_WAIT ends in it");
+        let Action::Fire(host, _) = actions[end] else {
+            panic!("it was just found");
+        };
+        let begin = began(&trace, usize::from(host), end).expect("it ran");
+        assert_eq!(repeats(&trace, &actions, begin, end), None);
+        assert_eq!(of(&short, &world, &trace), None);
+        // Nor is a run what somebody took for a loop nevertheless.
+        assert!(is_run(&world, &trace, &actions, &[], 0));
+        let enough = Question {
+            time_wait: 3,
+            ..short
+        };
+        let enough = World::<Spec, ROOM>::new(enough.plan());
+        let ticks = (begin..end).filter(|&n| actions[n] == Action::Tick);
+        let mut tried = 0;
+        for from in ticks {
+            let (to, ticks) = (from + 1, 1);
+            let loops = [Loop { from, to, ticks }];
+            assert!(!is_run(&enough, &trace, &actions, &loops, 1), "{loops:?}");
+            tried += 1;
+        }
+        assert!(tried > 0);
+    }
+}

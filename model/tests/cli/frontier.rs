@@ -80,7 +80,7 @@ fn what_was_answered_is_not_asked_again() {
     again.extend(["--cache", "kept"]);
     here.run(&again)
         .ends(0)
-        .says(&["explored in this run: 0 worlds, 0 states"]);
+        .says(&["this run: 0 worlds, 0 states"]);
     // A line that was torn off when the run was killed is asked again; one that is no answer is refused.
     let file = fs::read_dir(here.0.join("kept"))
         .expect("it is there")
@@ -98,9 +98,7 @@ fn what_was_answered_is_not_asked_again() {
     fs::write(besides.join("frontier-0123456789abcdef.jsonl"), another).expect("written");
     assert_eq!(json("other"), first);
     fs::write(&file, &text[..text.len() - 20]).expect("torn");
-    here.run(&again)
-        .ends(0)
-        .says(&["explored in this run: 1 worlds"]);
+    here.run(&again).ends(0).says(&["this run: 1 worlds"]);
     fs::write(&file, format!("nonsense\n{text}")).expect("spoilt");
     here.run(&again)
         .ends(2)
