@@ -271,7 +271,11 @@ fn a_wider_menu_of_isns_changes_nothing() {
             h.isn = IsnPolicy::Menu(WIDER);
         }
         let world = Arc::new(World::<Spec, ROOM>::new(plan));
-        let o = explore(Engine::Timely, &world, &Limits::default(), &|_| ()).expect("an outcome");
+        let limits = Limits {
+            reduction: Reduction::All,
+            ..Limits::default()
+        };
+        let o = explore(Engine::Timely, &world, &limits, &|_| ()).expect("an outcome");
         assert!(!o.bound_hit);
         assert_eq!(o.end == End::Exhausted, n == 3, "{n} ticks");
     }

@@ -247,7 +247,7 @@ impl From<Bytes> for frontier::Bytes {
 #[derive(Args, Debug)]
 pub(super) struct Frontier {
     /// MSL in ticks, 1 to 3; several with commas
-    #[arg(long, value_name = "TICKS", value_delimiter = ',', default_value = "1,2", value_parser = clap::value_parser!(u8).range(1..=3))]
+    #[arg(long, value_name = "TICKS", value_delimiter = ',', default_value = "1", value_parser = clap::value_parser!(u8).range(1..=3))]
     pub(super) msl: Vec<u8>,
     /// Text that each side writes in each connection
     #[arg(long, value_enum, default_value_t)]

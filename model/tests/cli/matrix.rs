@@ -36,6 +36,10 @@ fn states(row: &Row) -> u64 {
         .unwrap_or(0)
 }
 
+/// Scenarios with every rule on are run again here only if they are small: `pinned` and `liveness` have them all, with the same
+/// numbers (`with_every_rule_on_it_is_the_scenario_as_it_stands`).
+const SMALL: u64 = 50_000;
+
 /// All of the matrix but the last column where its world is large: of these rows the other columns.
 fn most() -> Matrix {
     let cut = |r: &Row| {
@@ -48,7 +52,14 @@ fn most() -> Matrix {
     };
     Matrix {
         rows: Vec::leak(MATRIX.rows.iter().map(cut).collect()),
-        ..MATRIX
+        with: Vec::leak(
+            MATRIX
+                .with
+                .iter()
+                .filter(|w| w.states < SMALL)
+                .copied()
+                .collect(),
+        ),
     }
 }
 
