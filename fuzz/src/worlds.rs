@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use farewell_model::ablation::Matrix;
 use farewell_model::cli::{self, Card, Registry, Setup, Subject, Worlds};
 use farewell_model::endpoint::Endpoint;
 use farewell_model::properties::Fault;
@@ -154,7 +155,8 @@ pub fn registry() -> Registry {
     Registry {
         subjects: subjects.collect(),
         progress: Vec::new(),
-        cases: &[],
+        matrix: Matrix::EMPTY,
+        family: |_| None,
     }
 }
 

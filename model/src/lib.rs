@@ -5,6 +5,7 @@ pub mod ablation;
 pub mod check;
 pub mod cli;
 pub mod endpoint;
+pub mod frontier;
 pub mod properties;
 pub mod report;
 pub mod requirements;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use farewell_model::ablation::{Cell, MATRIX, SAFE};
 use farewell_model::check::Limits;
 use farewell_model::cli::{ComesTo, Progressed, Registry, Setup};
 use farewell_model::endpoint::TcpState::{self, *};
@@ -120,6 +121,18 @@ fn an_assassinated_time_wait_leads_to_endless_acknowledgments() {
     let (story, _) = endless("assassinated");
     let [a, b] = bare_acks(story);
     assert!(a > 0 && b > 0, "{story:#?}");
+    // The matrix has the same run without the rule: too large to be decided twice.
+    let row = MATRIX
+        .rows
+        .iter()
+        .find(|r| r.rule == Rule::TimeWaitIgnoresRst);
+    let again_from = story.again_from.expect("something is repeated");
+    let cell = Cell::NeverEnds {
+        place: 0,
+        before: again_from as u32,
+        again: (story.moments.len() - again_from) as u32,
+    };
+    assert_eq!(row.map(|r| r.cells[SAFE]), Some(cell));
     assert!(matches!(
         ALL["ends-reuse-numbers"].comes_to,
         ComesTo::TheEnd

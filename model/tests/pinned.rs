@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use farewell_model::ablation::{CASES, NOT_SHOWN, Without};
+use farewell_model::ablation::NOT_SHOWN;
 use farewell_model::check::{End, Engine, Limits, Outcome, explore};
-use farewell_model::properties::{self, Fault};
+use farewell_model::properties::Fault;
 use farewell_model::rules::{RULES, RuleSet};
 use farewell_model::scenarios::{self, Expect, Scenario, Size};
 use farewell_model::spec::transition::TABLE;
@@ -90,45 +90,6 @@ fn standard_is_as_pinned() {
     check_all(Size::Standard, 1);
 }
 
-#[test]
-fn ablation_is_as_pinned() {
-    let mut wrong = Vec::new();
-    for case in CASES {
-        let s = scenarios::named(case.scenario).expect("the scenario exists");
-        let property = properties::named(case.property).expect("the property exists");
-        let judged = |off| {
-            let mut plan = s.plan(case.size, off);
-            plan.judged &= property.faults;
-            plan
-        };
-        let name = format!("{} in {}", case.rule.id(), case.scenario);
-        let behind = case
-            .behind
-            .map_or(RuleSet::EMPTY, |r| RuleSet::EMPTY.with(r));
-        let (with, _) = run(judged(behind));
-        if with.end != End::Exhausted || with.bound_hit || with.unique != case.with {
-            wrong.push(format!(
-                "{name}: with it {:?}, {} states",
-                with.end, with.unique
-            ));
-        }
-        let (without, _) = run(judged(behind.with(case.rule)));
-        let steps = without.trace.len().saturating_sub(1) as u32;
-        let as_pinned = match (case.without, without.end) {
-            (Without::Violated(n), End::Violated { .. }) => n == steps,
-            (Without::Survives(_), End::Exhausted) => !without.bound_hit,
-            _ => false,
-        };
-        if !as_pinned {
-            wrong.push(format!(
-                "{name}: without it {:?} in {steps} steps",
-                without.end
-            ));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
 /// A scenario that does not judge late resets has them, and names one that declares just that.
 #[test]
 fn late_resets_are_declared() {
@@ -158,14 +119,4 @@ fn every_hazard_has_a_rule_or_a_reason() {
         let reason = NOT_SHOWN.iter().any(|(h, _)| *h == hazard);
         assert!(ruled || reason, "hazard {hazard}");
     }
-}
-
-#[test]
-fn every_rule_has_a_case() {
-    let missing: Vec<_> = RULES
-        .iter()
-        .filter(|r| CASES.iter().all(|c| c.rule != r.rule))
-        .map(|r| r.id)
-        .collect();
-    assert!(missing.is_empty(), "{missing:?}");
 }

@@ -1,14 +1,13 @@
-//! Reductions change the number of states and nothing else: every scenario, and every case of the ablation with its rule
-//! off, is explored in full with and without. Verdict, length of the shortest counterexample, what was exercised, and the
-//! set of situations of hosts and users are the same. Three unsound reductions are planted, and caught.
+//! Reductions change the number of states and nothing else: every scenario, and every counterexample of the matrix with its
+//! rule off, is explored in full with and without. Verdict, length of the shortest counterexample, what was exercised, and
+//! the set of situations of hosts and users are the same. Three unsound reductions are planted, and caught.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex};
 
-use farewell_model::ablation::CASES;
+use farewell_model::ablation::{Cell, MATRIX, SAFE, SIZE, judged, property};
 use farewell_model::check::{CheckError, End, Engine, Limits, Outcome, Reduction, explore};
-use farewell_model::properties;
 use farewell_model::rules::{Rule, RuleSet};
 use farewell_model::scenarios::{self, Size};
 use farewell_model::space::{Compared, Space};
@@ -147,25 +146,33 @@ fn compared(plan: &Plan<Spec>, reduction: Reduction, compare: Compare) -> (Vec<S
     (wrong, [f.unique, l.unique, l.represented])
 }
 
-/// A plan for each row of the ablation, its rule off and its property judged.
-fn ablated() -> impl Iterator<Item = (String, Plan<Spec>)> {
-    CASES.iter().map(|case| {
-        let off = case
-            .behind
-            .map_or(RuleSet::EMPTY, |r| RuleSet::EMPTY.with(r));
-        let scenario = scenarios::named(case.scenario).expect("the scenario exists");
-        let mut plan = scenario.plan(case.size, off.with(case.rule));
-        plan.judged &= properties::named(case.property)
-            .expect("the property exists")
-            .faults;
-        (
-            format!("{} without {}", case.scenario, case.rule.id()),
-            plan,
-        )
-    })
+/// A plan for each counterexample of the matrix, its rule off and its property judged; and one for each row that has none.
+fn ablated() -> Vec<(String, Plan<Spec>)> {
+    let mut all = Vec::new();
+    for row in MATRIX.rows {
+        let mut planned = |place: usize, judged: u32, of: &str| {
+            let scenario = scenarios::named(row.safety[place]).expect("the scenario exists");
+            let mut plan = scenario.plan(SIZE, row.off_anyway().with(row.rule));
+            plan.judged &= judged;
+            let name = format!("{} without {}: {of}", scenario.id, row.rule.id());
+            all.push((name, plan));
+        };
+        let mut shown = 0;
+        for (column, cell) in row.cells.iter().enumerate().take(SAFE) {
+            if let Cell::Violated { place, .. } = *cell {
+                let p = property(column).expect("it is a property");
+                planned(place, p.faults, p.id);
+                shown += 1;
+            }
+        }
+        if shown == 0 {
+            planned(0, judged(), "all");
+        }
+    }
+    all
 }
 
-fn all_agree(plans: impl Iterator<Item = (String, Plan<Spec>)>) -> [u64; 3] {
+fn all_agree(plans: impl IntoIterator<Item = (String, Plan<Spec>)>) -> [u64; 3] {
     let (mut all, mut wrong) = ([0; 3], Vec::new());
     for (name, plan) in plans {
         let (differences, counts) = compared(&plan, Reduction::All, rightly);

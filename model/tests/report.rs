@@ -99,6 +99,11 @@ fn an_old_duplicate_is_named_by_its_life() {
     assert!(ladder.lines().all(|l| l.chars().count() <= 100), "{ladder}");
     let svg = svg::sequence(&story);
     assert!(svg.starts_with("<svg") && svg.ends_with("</svg>") && svg.contains("from life 1"));
+    for n in 0..story.segments.len() {
+        let label = svg::escape(&story.label(n, &story.notation(false)));
+        assert!(svg.contains(&label), "{label}");
+    }
+    assert!(svg.contains('×'), "a segment that does not arrive");
     assert_eq!(svg.matches("<text").count(), svg.matches("</text>").count());
     let body = svg
         .replace("&lt;", "")

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::check;
+use crate::frontier;
 use crate::rules;
 use crate::scenarios;
 
@@ -29,6 +30,8 @@ pub(super) enum Command {
     Rules(Listing),
     /// Switches off each rule alone and shows what it protects
     Ablate(Ablate),
+    /// Finds the least TIME_WAIT that is safe, for each combination of what else protects a connection
+    Frontier(Frontier),
     /// Shows a scenario: bounds, properties, rules
     Show(Show),
     /// Plays a saved counterexample again
@@ -233,6 +236,54 @@ pub(super) struct Ablate {
     /// Rules by name, all if there are none
     #[arg(value_name = "RULE")]
     pub(super) rules: Vec<String>,
+    /// Write the matrix as pages into a directory: a table, and each counterexample's ladder
+    #[arg(long, value_name = "DIR")]
+    pub(super) html: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) budget: Budget,
+    /// For people or machines
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: Format,
+}
+
+/// Text that each side writes in each connection.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum Bytes {
+    /// SYN and FIN only
+    #[default]
+    #[value(name = "0")]
+    None,
+    /// A byte each way
+    #[value(name = "1")]
+    One,
+}
+
+impl From<Bytes> for frontier::Bytes {
+    fn from(b: Bytes) -> Self {
+        match b {
+            Bytes::None => frontier::Bytes::None,
+            Bytes::One => frontier::Bytes::One,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Frontier {
+    /// MSL in ticks, 1 to 3; several with commas
+    #[arg(long, value_name = "TICKS", value_delimiter = ',', default_value = "1", value_parser = clap::value_parser!(u8).range(1..=3))]
+    pub(super) msl: Vec<u8>,
+    /// Text that each side writes in each connection
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) bytes: Bytes,
+    /// Only cells with these values, such as `above,client`
+    #[arg(long, value_name = "VALUES", value_delimiter = ',')]
+    pub(super) only: Vec<String>,
+    /// Every cell on a line of its own
+    #[arg(long)]
+    pub(super) every: bool,
+    /// Where answers are kept, so that a run that was ended goes on
+    #[arg(long, value_name = "DIR", default_value = "frontier-cache")]
+    pub(super) cache: PathBuf,
     #[command(flatten)]
     pub(super) budget: Budget,
     /// For people or machines

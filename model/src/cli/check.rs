@@ -73,7 +73,7 @@ pub(super) fn run(a: &args::Check, registry: &Registry, out: &mut Out) -> Result
     let reports = team.as_ref().is_none_or(|team| team.process() == 0);
     let text = a.format == Format::Text && reports;
     let begun = Instant::now();
-    let layout = summary::Layout::new(registry, reduction);
+    let layout = summary::Layout::new(registry, &subjects, reduction);
     if text {
         summary::head(&setup, reduction, &layout, out);
     }

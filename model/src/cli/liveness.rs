@@ -304,7 +304,7 @@ fn finish(report: &Report<'_>, a: &args::Check, out: &mut Out) {
     );
     fact(
         "cleanly",
-        "while both are connected and nobody has done harm, an end with both told \"closed\" stays possible",
+        "while both are connected, nobody has done harm and nobody closes for good unread, an end with both told \"closed\" stays possible",
     );
     fact(
         "bounds",

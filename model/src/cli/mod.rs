@@ -10,6 +10,7 @@ mod check;
 mod counterexample;
 mod demands;
 mod explore;
+mod frontier;
 mod json;
 mod listing;
 mod liveness;
@@ -134,6 +135,7 @@ fn dispatch(command: Command, registry: &Registry, out: &mut Out) -> Result<Stat
         Command::Scenarios(a) => Ok(listing::scenarios(a.format, registry, out)),
         Command::Rules(a) => Ok(listing::rules(a.format, out)),
         Command::Ablate(a) => ablate::run(&a, registry, out),
+        Command::Frontier(a) => frontier::run(&a, out),
         Command::Show(a) => listing::show(&a, registry, out),
         Command::Replay(a) => replay::run(&a, registry, out),
         Command::Explore(a) => explore::run(&a, registry, out),

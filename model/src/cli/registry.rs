@@ -7,10 +7,11 @@ use std::time::Duration;
 use stateright::Model;
 
 use super::{bounds, team};
-use crate::ablation::{self, Case};
+use crate::ablation::{self, Matrix};
 use crate::check::liveness::{self, Lasso, LivenessError};
 use crate::check::{self, CheckError, End, Engine, Keep, Limits, Progress, Reduction, Width};
 use crate::endpoint::Endpoint;
+use crate::frontier::{Judged, Question};
 use crate::properties::Fault;
 use crate::report::saved::Malformed;
 use crate::report::{Story, tell, tell_along};
@@ -217,8 +218,10 @@ pub struct Registry {
     pub subjects: Vec<Box<dyn Subject>>,
     /// The scenarios for liveness.
     pub progress: Vec<Box<dyn Subject>>,
-    /// The rows of the ablation matrix.
-    pub cases: &'static [Case],
+    /// The ablation matrix.
+    pub matrix: Matrix,
+    /// Makes what is not listed: scenarios that come in families, by name.
+    pub family: fn(&str) -> Option<&'static dyn Subject>,
 }
 
 impl Registry {
@@ -245,7 +248,8 @@ impl Registry {
         Registry {
             subjects: scenarios::all().map(subject).collect(),
             progress: scenarios::progress().map(subject).collect(),
-            cases: ablation::CASES,
+            matrix: ablation::MATRIX,
+            family: frontier_cell,
         }
     }
 
@@ -256,8 +260,37 @@ impl Registry {
 
     /// The scenario of that name.
     pub fn named(&self, id: &str) -> Option<&dyn Subject> {
-        self.all().find(|s| s.card().id == id)
+        self.all()
+            .find(|s| s.card().id == id)
+            .or_else(|| (self.family)(id))
     }
+}
+
+/// The world of one question of the frontier. A command asks for a handful of them: they are kept until it ends.
+fn frontier_cell(id: &str) -> Option<&'static dyn Subject> {
+    let q = Question::named(id, Size::Smoke)?; // the size is the setup's
+    let id: &'static str = Box::leak(id.to_owned().into_boxed_str());
+    Some(Box::leak(Box::new(Worlds::<Spec> {
+        card: Card {
+            id,
+            shows: "a cell of the frontier: whether this TIME_WAIT keeps two connections between the same ports apart",
+            expects: Expect::Verified,
+            goals: &[],
+            special: 0,
+            late_resets: (q.judged == Judged::Data).then_some("reuse-late-reset"),
+            ends: None,
+        },
+        plan: Box::new(move |setup| {
+            let mut plan = Question {
+                size: setup.size,
+                ..q
+            }
+            .plan();
+            plan.without(setup.rules_off());
+            plan
+        }),
+        facts: config_facts,
+    })))
 }
 
 /// The facts of a specification's configuration that bound a world.

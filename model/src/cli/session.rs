@@ -49,12 +49,38 @@ impl Session {
         at: usize,
         of: usize,
     ) -> Result<Finding, check::CheckError> {
-        let id = subject.card().id;
-        let found = subject.check(setup, self.engine, &self.limits, &|p| {
-            self.line.show(id, at, of, p)
-        });
+        self.explore_on(self.limits.threads, subject, setup, at, of)
+    }
+
+    /// The same on so many threads.
+    pub(super) fn explore_on(
+        &self,
+        threads: usize,
+        subject: &dyn Subject,
+        setup: &Setup,
+        at: usize,
+        of: usize,
+    ) -> Result<Finding, check::CheckError> {
+        let limits = Limits {
+            threads,
+            ..self.limits.clone()
+        };
+        self.watched(subject.card().id, at, of, |progress| {
+            subject.check(setup, self.engine, &limits, progress)
+        })
+    }
+
+    /// Does some work that reports how far it is, the `at`-th of `of`.
+    pub(super) fn watched<T>(
+        &self,
+        what: &str,
+        at: usize,
+        of: usize,
+        work: impl FnOnce(&(dyn Fn(&check::Progress) + Sync)) -> T,
+    ) -> T {
+        let done = work(&|p| self.line.show(what, at, of, p));
         self.line.clear();
-        found
+        done
     }
 
     /// Decides whether one scenario's fair runs end, the `at`-th of `of`.
@@ -65,10 +91,9 @@ impl Session {
         at: usize,
         of: usize,
     ) -> Result<Progressed, LivenessError> {
-        let id = subject.card().id;
-        let found = subject.decide(setup, &self.limits, &|p| self.line.show(id, at, of, p));
-        self.line.clear();
-        found
+        self.watched(subject.card().id, at, of, |progress| {
+            subject.decide(setup, &self.limits, progress)
+        })
     }
 
     pub(super) fn is_interrupted(&self) -> bool {

@@ -4,7 +4,7 @@ use super::Status;
 use super::check::{Report, Row};
 use super::demands::Exercised;
 use super::output::Out;
-use super::registry::{Registry, Setup};
+use super::registry::{Registry, Setup, Subject};
 use super::verdict::Verdict;
 use crate::check::Reduction;
 use crate::endpoint::TcpState;
@@ -19,9 +19,12 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// The first column is as wide as the longest name. A reduced run tells states stored from those they stand for.
-    pub(super) fn new(registry: &Registry, reduction: Reduction) -> Layout {
-        let longest = registry.subjects.iter().map(|s| s.card().id.len()).max();
+    /// The first column is as wide as the longest name of all that are listed and those asked for. A reduced run tells
+    /// states stored from those they stand for.
+    pub(super) fn new(registry: &Registry, asked: &[&dyn Subject], reduction: Reduction) -> Layout {
+        let listed = registry.subjects.iter().map(Box::as_ref);
+        let all = listed.chain(asked.iter().copied());
+        let longest = all.map(|s| s.card().id.len()).max();
         let mut all = vec![
             (("scenario", false), longest.unwrap_or(0)),
             (("states", true), 11),

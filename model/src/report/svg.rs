@@ -13,8 +13,8 @@ const X: [usize; 2] = [220, 660];
 const WIDTH: usize = 880;
 const TOP: usize = 40;
 
-/// What stands for a sign in SVG text.
-pub(super) fn escape(text: &str) -> String {
+/// What stands for a sign in the text of SVG or HTML, and in an attribute between double quotes.
+pub fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
@@ -26,6 +26,12 @@ pub fn sequence(story: &Story) -> String {
     let how = story.notation(false);
     let mut body = String::new();
     let mut sent_at = vec![None; story.segments.len()];
+    let mut arrives = vec![false; story.segments.len()];
+    for beat in story.beats() {
+        if let Beat::Arrives { segment, .. } = beat {
+            arrives[*segment] = true;
+        }
+    }
     let mut row = 1;
     let mut now = 0;
     let y = |row: usize| TOP + row * ROW;
@@ -80,7 +86,15 @@ pub fn sequence(story: &Story) -> String {
                 beside(&mut body, *host, row, &format!("→ {}", state.name()));
                 row += 1;
             }
-            Beat::Sent { segment } => sent_at[*segment] = Some(row),
+            Beat::Sent { segment } => {
+                sent_at[*segment] = Some(row);
+                // What never arrives in this story has no other arrow.
+                if !arrives[*segment] {
+                    let from = story.segments[*segment].from;
+                    lost(&mut body, from, y(row), &story.label(*segment, &how));
+                    row += 1;
+                }
+            }
             Beat::Arrives { segment, .. } => {
                 let from = story.segments[*segment].from;
                 let begun = sent_at[*segment].unwrap_or(row).min(row);
@@ -100,8 +114,14 @@ pub fn sequence(story: &Story) -> String {
             }
         }
     }
-    if again.is_some() {
-        across(&mut body, row, "and so on, for ever");
+    if let Some(at) = story.again_from {
+        let repeats = at < story.moments.len();
+        let words = if repeats {
+            "and so on, for ever"
+        } else {
+            "from here on no clean end is possible any more"
+        };
+        across(&mut body, row, words);
         row += 1;
     }
     for f in properties::faults(story.faults) {
@@ -138,6 +158,20 @@ fn text(out: &mut String, x: usize, y: usize, anchor: &str, words: &str) {
         out,
         "<text x='{x}' y='{y}' text-anchor='{anchor}' class='svg-event-label'>{words}</text>"
     );
+}
+
+/// A segment that does not arrive: its arrow breaks off.
+fn lost(out: &mut String, from: usize, y: usize, label: &str) {
+    let (begins, way): (usize, isize) = if from == 0 { (X[0], 1) } else { (X[1], -1) };
+    let at = |pixels: isize| begins.saturating_add_signed(way * pixels);
+    let _ = write!(
+        out,
+        "<line class='svg-event-line' x1='{begins}' y1='{y}' x2='{}' y2='{y}' stroke='black' stroke-dasharray='6 3'/>",
+        at(40)
+    );
+    text(out, at(46), y + 4, "middle", "×");
+    let anchor = if from == 0 { "start" } else { "end" };
+    text(out, at(56), y + 4, anchor, label);
 }
 
 fn arrow(out: &mut String, from: usize, y1: usize, y2: usize) {

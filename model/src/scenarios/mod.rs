@@ -5,6 +5,7 @@
 
 pub mod build;
 mod closing;
+mod disturbed;
 mod failures;
 mod progress;
 mod readings;
@@ -166,7 +167,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
 
 /// The scenarios that are for liveness.
 pub fn progress() -> impl Iterator<Item = &'static Scenario> {
-    progress::SCENARIOS.iter()
+    progress::SCENARIOS.iter().chain(disturbed::SCENARIOS)
 }
 
 /// The scenario of that name.

@@ -316,13 +316,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-const ENDS: Scenario = Scenario {
+pub(super) const ENDS: Scenario = Scenario {
     ends: Some(Ends::Always),
     ..SCENARIO
 };
 
 /// Closes its side when established, reads to the end.
-const CLIENT: &[Step] = &[
+pub(super) const CLIENT: &[Step] = &[
     Step::Connect(AT_ONCE),
     Step::AwaitEstablished,
     Step::Shutdown,
@@ -330,7 +330,7 @@ const CLIENT: &[Step] = &[
 ];
 
 /// Closes when it has read to the end.
-const SERVER: &[Step] = &[Step::Listen(AT_ONCE), Step::AwaitEnd, Step::Close];
+pub(super) const SERVER: &[Step] = &[Step::Listen(AT_ONCE), Step::AwaitEnd, Step::Close];
 
 fn without(mut plan: Plan<Spec>, rule: Rule) -> Plan<Spec> {
     plan.without(RuleSet::EMPTY.with(rule));

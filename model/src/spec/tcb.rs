@@ -42,6 +42,8 @@ pub(crate) enum Flag {
     Copy,
     PartialEq,
     Eq,
+    PartialOrd,
+    Ord,
     Debug,
     Default,
     FromBytes,

@@ -321,11 +321,22 @@ impl<E: Endpoint, const N: usize> World<E, N> {
     /// it waits until its TCP has been CLOSED for longer than a lifetime, so that nothing the connection sent is left.
     /// (Not "nothing of it is in flight": a network with more in it could then do less, and saturation were unsound.)
     pub(super) fn waits_to_drain(&self, s: &State<E::Image, N>, host: usize) -> bool {
+        self.next_opens(s, host).is_some_and(|w| w.drained) && self.is_over(s, host)
+    }
+
+    /// Whether that host need not wait any more once its TIME_WAIT is over.
+    pub(super) fn has_lingered_enough(&self, s: &State<E::Image, N>, host: usize) -> bool {
+        let may = |w: When| w.drained && w.or_lingered;
+        self.next_opens(s, host).is_some_and(may) && self.is_over(s, host)
+    }
+
+    /// What the next life of a host waits for, if there is one.
+    fn next_opens(&self, s: &State<E::Image, N>, host: usize) -> Option<When> {
         let life = usize::from(s.apps[host].life) + 1;
-        let next = self.plan.hosts[host].lives.get(life);
-        let first = next.and_then(|l| l.steps.first());
-        let waits = matches!(first, Some(Step::Listen(w) | Step::Connect(w)) if w.drained);
-        waits && self.is_over(s, host)
+        match self.plan.hosts[host].lives.get(life)?.steps.first()? {
+            Step::Listen(w) | Step::Connect(w) => Some(*w),
+            _ => None,
+        }
     }
 
     pub(super) fn is_over(&self, s: &State<E::Image, N>, host: usize) -> bool {

@@ -63,7 +63,8 @@ impl<E: Endpoint, const N: usize> Fair for World<E, N> {
             o.state.is_synchronized()
         });
         let last = [0, 1].map(|h| usize::from(s.apps[h].life) + 1);
-        if both && !harmed && last == [0, 1].map(|h| self.plan.hosts[h].lives.len()) {
+        let given_up = [0, 1].iter().any(|&h| self.is_left_unread(s, h));
+        if both && !harmed && !given_up && last == [0, 1].map(|h| self.plan.hosts[h].lives.len()) {
             mark = mark.with(Mark::OWES_CLEAN);
         }
         mark
@@ -157,6 +158,18 @@ impl<E: Endpoint, const N: usize> World<E, N> {
                 wrote == 0 || read
             })
         })
+    }
+
+    /// A host's user closes for good without waiting for the end of what the peer writes: he gives it up.
+    fn is_left_unread(&self, s: &State<E::Image, N>, host: usize) -> bool {
+        let script = |h: usize| {
+            let life = self.plan.hosts[h].lives.get(usize::from(s.apps[h].life));
+            life.map_or(&[][..], |l| &l.steps)
+        };
+        let waits = |t: &Step| matches!(t, Step::AwaitEnd | Step::ReceiveAll);
+        let closes = script(host).iter().position(|t| *t == Step::Close);
+        let written = script(1 - host).iter().any(|t| t.written() > 0);
+        written && closes.is_some_and(|n| !script(host)[..n].iter().any(waits))
     }
 
     /// Both users of every life were told "closed" and nothing else, and everything was delivered.

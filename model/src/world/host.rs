@@ -143,6 +143,11 @@ impl<E: Endpoint, const N: usize> World<E, N> {
         *next = *s;
         next.ends[host] = image;
         let after = E::observe(tcp, &image);
+        if (before.state, after.state) == (TcpState::TimeWait, TcpState::Closed)
+            && self.has_lingered_enough(next, host)
+        {
+            next.apps[host].closed_for = self.plan.surely_drained();
+        }
         self.incarnation(next, host, before, &after, out, covered);
         let judged = self.judged(at, &after, next, out, step);
         let mut faults = judged.answers() | judged.machine();

@@ -16,6 +16,8 @@ pub struct When {
     pub peer_listens: bool,
     /// The host's TCP has been CLOSED for longer than a lifetime: the connection's segments have drained.
     pub drained: bool,
+    /// With `drained`: who has been in TIME_WAIT does not wait besides.
+    pub or_lingered: bool,
 }
 
 impl When {
@@ -24,6 +26,7 @@ impl When {
         peer_finished: false,
         peer_listens: false,
         drained: false,
+        or_lingered: false,
     };
     /// When the peer has finished.
     pub const PEER_FINISHED: When = When {

@@ -2,8 +2,6 @@
 
 use std::fs;
 
-use serde_json::Value;
-
 use crate::harness::{Scratch, VIOLATED};
 
 #[test]
@@ -163,70 +161,4 @@ fn a_file_that_does_not_fit_is_refused_with_its_line() {
     here.run(&["replay", name])
         .ends(2)
         .complains(&["line 2: not text"]);
-}
-
-#[test]
-fn ablation_compares_with_what_is_pinned() {
-    use farewell_model::ablation::{Case, Without};
-    use farewell_model::cli::{self, Registry};
-    use farewell_model::rules::Rule;
-    use farewell_model::scenarios::Size;
-    use std::process::ExitCode;
-
-    let here = Scratch::new("ablate");
-    let measured = here.run(&[
-        "check",
-        "close-half",
-        "--size",
-        "smoke",
-        "--property",
-        "told-truthfully",
-        "--format",
-        "json",
-    ]);
-    let with: Value = serde_json::from_str(&measured.ends(0).out).unwrap();
-    let with = with["scenarios"][0]["counts"]["unique_states"]
-        .as_u64()
-        .unwrap();
-    let violated = [
-        &VIOLATED[..],
-        &["--property", "told-truthfully", "--format", "json"],
-    ]
-    .concat();
-    let without: Value = serde_json::from_str(&here.run(&violated).ends(1).out).unwrap();
-    let steps = without["scenarios"][0]["counterexample"]["steps"]
-        .as_u64()
-        .unwrap() as u32;
-    let save = here.0.join("ablated");
-    let ablate = |with: u64, without: Without| -> ExitCode {
-        let case = Case {
-            behind: None,
-            rule: Rule::LastAckNeedsOurFin,
-            scenario: "close-half",
-            size: Size::Smoke,
-            property: "told-truthfully",
-            without,
-            with,
-        };
-        let registry = Registry {
-            cases: Vec::leak(vec![case]),
-            ..Registry::of_the_specification()
-        };
-        let args = [
-            "farewell",
-            "ablate",
-            "last-ack-needs-our-fin",
-            "--save",
-            save.to_str().unwrap(),
-        ];
-        cli::run(args.into_iter().map(Into::into), &registry)
-    };
-    // An exit code has no other comparison than its words.
-    let same =
-        |a: ExitCode, b: u8| assert_eq!(format!("{a:?}"), format!("{:?}", ExitCode::from(b)));
-    same(ablate(with, Without::Violated(steps)), 0);
-    assert_eq!(fs::read_dir(&save).unwrap().count(), 1);
-    same(ablate(with + 1, Without::Violated(steps)), 1);
-    same(ablate(with, Without::Violated(steps + 1)), 1);
-    same(ablate(with, Without::Survives("no reason")), 1);
 }

@@ -2,7 +2,9 @@
 
 mod checkpoints;
 mod counterexamples;
+mod frontier;
 mod harness;
+mod matrix;
 mod processes;
 mod team;
 

@@ -78,11 +78,18 @@ pub fn tell<E: Endpoint, const N: usize>(
     world: &World<E, N>,
     trace: &[State<E::Image, N>],
 ) -> Story {
-    let actions: Vec<Action> = trace
+    tell_along(world, trace, &actions_along(world, trace))
+}
+
+/// The actions of a trace, as far as each state follows from the one before.
+pub(crate) fn actions_along<E: Endpoint, const N: usize>(
+    world: &World<E, N>,
+    trace: &[State<E::Image, N>],
+) -> Vec<Action> {
+    trace
         .windows(2)
         .map_while(|pair| action_between(world, &pair[0], &pair[1]))
-        .collect();
-    tell_along(world, trace, &actions)
+        .collect()
 }
 
 /// Tells a trace whose actions are known: some of them may change nothing.
