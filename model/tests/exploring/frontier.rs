@@ -281,7 +281,7 @@ fn a_wider_menu_of_isns_changes_nothing() {
     }
 }
 
-#[path = "../build.rs"]
+#[path = "../../build.rs"]
 #[allow(dead_code)] // its `main`
 mod build;
 
