@@ -247,6 +247,21 @@ fn never_means_that_longer_ones_fail_too() {
     assert!(with_loops >= 2, "some run TIME_WAIT out, some go round it");
 }
 
+/// A world that does not fit is explored in one with more room, and not left without an answer.
+#[test]
+fn what_does_not_fit_is_given_more_room() {
+    let cell = Cell {
+        isn: Isn::Above,
+        passive: Passive::AtOnce,
+        bytes: Bytes::One,
+        ..TEXTBOOK
+    };
+    assert_eq!(
+        is_as_pinned(cell, Size::Smoke, Judged::All),
+        Pinned::Nothing
+    );
+}
+
 /// The ISNs that are tried are not too few: with one more on each side nothing changes.
 #[test]
 fn a_wider_menu_of_isns_changes_nothing() {
