@@ -63,7 +63,14 @@ pub(super) fn run<M: Space, F: Print>(
     {
         return run_wide(space, limits, begun, spent, progress);
     }
-    let about = about::<M, F>(&**space, limits);
+    // It runs the space's own code, as the workers do.
+    let about = catch_unwind(AssertUnwindSafe(|| about::<M, F>(&**space, limits)));
+    let about = about.map_err(|_| {
+        if let Some(team) = &limits.team {
+            team.fail(&CheckError::Panicked.to_string());
+        }
+        CheckError::Panicked
+    })?;
     let mut store = match &limits.keep {
         Some(keep) => Some(in_team(
             Store::open(keep, process, limits.threads.max(1), &about),

@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -128,17 +129,30 @@ fn a_stop_in_one_stops_all() {
 fn what_fails_in_one_fails_in_all_at_once() {
     let begun = Instant::now();
     let line = together(2, 1, |_| Arc::new(Graph::line(65_536)), |_| free(1));
-    let panics = |me: usize| {
-        Arc::new(Graph::new(&[0], move |id| {
-            assert!(me == 0 || id < 5000, "planted");
-            if id < 1 << 20 {
-                vec![2 * id + 1, 2 * id + 2]
-            } else {
-                vec![]
-            }
-        }))
+    // After more calls than the look at the space takes with which a run begins, and in that look.
+    let panics = |calls: u64| {
+        move |me: usize| {
+            let called = AtomicU64::new(0);
+            Arc::new(Graph::new(&[0], move |id| {
+                assert!(me == 0 || called.fetch_add(1, Relaxed) < calls, "planted");
+                if id < 1 << 20 {
+                    vec![2 * id + 1, 2 * id + 2]
+                } else {
+                    vec![]
+                }
+            }))
+        }
     };
-    let panicked = together(2, 2, panics, |_| free(2));
+    let panicked = together(2, 2, panics(20_000), |_| free(2));
+    let at_once = together(2, 1, panics(500), |_| free(1));
+    assert!(
+        matches!(at_once[1], Err(CheckError::Panicked)),
+        "{at_once:?}"
+    );
+    assert!(
+        matches!(&at_once[0], Err(CheckError::Team(_))),
+        "{at_once:?}"
+    );
     let other = |me: usize| Arc::new(Graph::grid(5, 3 + me as u32));
     let differ = together(2, 1, other, |_| free(1));
     for (found, words) in [
