@@ -116,6 +116,7 @@ fn engine(s: &'static Scenario) -> Box<dyn Subject> {
         card,
         plan: Box::new(move |setup: &Setup| of_the_engine(s.plan(setup.size, setup.rules_off()))),
         facts: |c| vec![("receive buffer", format!("{} bytes", c.receive_buffer))],
+        roomy: false,
     })
 }
 
@@ -144,6 +145,7 @@ fn lockstep(s: &'static Scenario) -> Box<dyn Subject> {
         card,
         plan: Box::new(move |setup: &Setup| both(s, setup)),
         facts: |c| vec![("receive buffer", format!("{} bytes", c.1.receive_buffer))],
+        roomy: false,
     })
 }
 

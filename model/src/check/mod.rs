@@ -46,7 +46,7 @@ use std::time::{Duration, Instant};
 use crate::space::Space;
 
 pub use cluster::{Team, TeamError};
-pub use keep::{Keep, KeepError};
+pub use keep::{Keep, KeepError, has_run};
 pub use memory::{available, resident};
 pub use reduction::Reduction;
 

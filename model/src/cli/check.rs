@@ -67,7 +67,7 @@ pub(super) fn run(a: &args::Check, registry: &Registry, out: &mut Out) -> Result
     let session = Session::new(&a.budget, a.format)?;
     let reduction = reduction(a, session.engine)?;
     let mut session = session.reduced(reduction);
-    team::keep(a, &mut session)?;
+    team::keep(a, &subjects, &mut session)?;
     team::join(a, &subjects, &setup, &mut session)?;
     let team = session.limits.team.clone();
     let reports = team.as_ref().is_none_or(|team| team.process() == 0);

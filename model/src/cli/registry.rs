@@ -11,7 +11,7 @@ use crate::ablation::{self, Matrix};
 use crate::check::liveness::{self, Lasso, LivenessError};
 use crate::check::{self, CheckError, End, Engine, Keep, Limits, Progress, Reduction, Width};
 use crate::endpoint::Endpoint;
-use crate::frontier::{Judged, Question};
+use crate::frontier::{Bytes, Judged, Question};
 use crate::properties::Fault;
 use crate::report::saved::Malformed;
 use crate::report::{Story, tell, tell_along};
@@ -243,6 +243,7 @@ impl Registry {
                 card,
                 plan: Box::new(move |setup| plan(s, setup)),
                 facts: config_facts,
+                roomy: false,
             })
         };
         Registry {
@@ -289,6 +290,7 @@ fn frontier_cell(id: &str) -> Option<&'static dyn Subject> {
             plan.without(setup.rules_off());
             plan
         }),
+        roomy: q.cell.bytes == Bytes::One,
         facts: config_facts,
     })))
 }
@@ -325,9 +327,24 @@ pub struct Worlds<E: Endpoint> {
     pub plan: Planned<E>,
     /// What a host's configuration says about bounds.
     pub facts: Facts<E::Config>,
+    /// Whether more may be in flight than there is room for at standard size.
+    pub roomy: bool,
 }
 
 impl<E: Endpoint> Worlds<E> {
+    fn is_roomy(&self, setup: &Setup) -> bool {
+        self.roomy || setup.size == Size::Deep
+    }
+
+    /// Room for segments in flight.
+    fn room(&self, setup: &Setup) -> usize {
+        if self.is_roomy(setup) {
+            DEEP_ROOM
+        } else {
+            ROOM
+        }
+    }
+
     fn plan(&self, setup: &Setup) -> Plan<E> {
         let mut plan = (self.plan)(setup);
         plan.saturated = setup.saturated;
@@ -510,7 +527,7 @@ impl<E: Endpoint> Subject for Worlds<E> {
     }
 
     fn bounds(&self, setup: &Setup) -> Vec<(String, String)> {
-        bounds::of(&self.plan(setup), self.facts, room(setup))
+        bounds::of(&self.plan(setup), self.facts, self.room(setup))
     }
 
     fn rules(&self, setup: &Setup) -> RuleSet {
@@ -528,24 +545,15 @@ impl<E: Endpoint> Subject for Worlds<E> {
         limits: &Limits,
         progress: &(dyn Fn(&Progress) + Sync),
     ) -> Result<Finding, CheckError> {
-        if setup.size == Size::Deep {
-            // Stateright has fingerprints of its own width.
-            let width = if engine == Engine::Timely {
-                Width::Bits128
-            } else {
-                limits.width
-            };
-            self.run::<DEEP_ROOM>(
-                setup,
-                engine,
-                &Limits {
-                    width,
-                    ..limits.clone()
-                },
-                progress,
-            )
+        let mut limits = limits.clone();
+        // Stateright has fingerprints of its own width.
+        if setup.size == Size::Deep && engine == Engine::Timely {
+            limits.width = Width::Bits128;
+        }
+        if self.is_roomy(setup) {
+            self.run::<DEEP_ROOM>(setup, engine, &limits, progress)
         } else {
-            self.run::<ROOM>(setup, engine, limits, progress)
+            self.run::<ROOM>(setup, engine, &limits, progress)
         }
     }
 
@@ -556,7 +564,7 @@ impl<E: Endpoint> Subject for Worlds<E> {
         actions: &[(usize, String)],
         again_from: Option<usize>,
     ) -> Result<Story, Malformed> {
-        if setup.size == Size::Deep {
+        if self.is_roomy(setup) {
             self.walk::<DEEP_ROOM>(setup, start, actions, again_from)
         } else {
             self.walk::<ROOM>(setup, start, actions, again_from)
@@ -569,7 +577,7 @@ impl<E: Endpoint> Subject for Worlds<E> {
         limits: &Limits,
         progress: &(dyn Fn(&Progress) + Sync),
     ) -> Result<Progressed, LivenessError> {
-        if setup.size == Size::Deep {
+        if self.is_roomy(setup) {
             self.progress::<DEEP_ROOM>(setup, limits, progress)
         } else {
             self.progress::<ROOM>(setup, limits, progress)
@@ -577,19 +585,10 @@ impl<E: Endpoint> Subject for Worlds<E> {
     }
 
     fn explore(&self, setup: &Setup, at: SocketAddr) {
-        if setup.size == Size::Deep {
+        if self.is_roomy(setup) {
             self.serve::<DEEP_ROOM>(setup, at)
         } else {
             self.serve::<ROOM>(setup, at)
         }
-    }
-}
-
-/// Room for segments in flight at a setup.
-fn room(setup: &Setup) -> usize {
-    if setup.size == Size::Deep {
-        DEEP_ROOM
-    } else {
-        ROOM
     }
 }

@@ -19,6 +19,11 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn new(budget: &Budget, format: Format) -> Result<Session, Failure> {
+        // Or the counterexamples of hours would be lost.
+        if budget.save.exists() && !budget.save.is_dir() {
+            let name = budget.save.display();
+            return Err(Failure::usage(format!("--save: {name} is no directory")));
+        }
         let stop = stop_on_ctrl_c()?;
         let mut limits = Limits {
             memory: budget.memory_limit.unwrap_or_else(most_of_what_is_free),

@@ -11,8 +11,9 @@ use super::output::Out;
 use super::registry::{Setup, Subject};
 use super::session::Session;
 use super::summary;
-use crate::check::Keep;
 use crate::check::cluster::{Team, TeamError, parse_hosts};
+use crate::check::{Keep, has_run};
+use crate::frontier::cache::MODEL;
 
 /// Meets the other processes, if the command line names any, and has the session explore with them.
 pub(super) fn join(
@@ -44,7 +45,11 @@ pub(super) fn join(
 }
 
 /// Has the session keep its runs, if the command line says where.
-pub(super) fn keep(a: &args::Check, session: &mut Session) -> Result<(), Failure> {
+pub(super) fn keep(
+    a: &args::Check,
+    subjects: &[&dyn Subject],
+    session: &mut Session,
+) -> Result<(), Failure> {
     let (dir, resume) = match (&a.cluster.checkpoint, &a.cluster.resume) {
         (Some(dir), _) => (dir, false),
         (None, Some(dir)) => (dir, true),
@@ -61,12 +66,28 @@ pub(super) fn keep(a: &args::Check, session: &mut Session) -> Result<(), Failure
             dir.display()
         )));
     }
+    let name = dir.display();
+    if dir.exists() && !dir.is_dir() {
+        return Err(Failure::usage(format!("{name} is no directory")));
+    }
+    let process = a.cluster.process.unwrap_or(0);
+    let has_run = |s: &&&dyn Subject| has_run(&dir.join(s.card().id), process);
+    match (resume, subjects.iter().find(has_run)) {
+        (true, None) => Err(Failure::usage(format!(
+            "{name} has no run of what is to be checked: there is nothing to resume; begin one by --checkpoint"
+        ))),
+        (false, Some(s)) => Err(Failure::usage(format!(
+            "{name} has a run of {} already: go on with it by --resume, or remove it",
+            s.card().id
+        ))),
+        _ => Ok(()),
+    }?;
     let dir = dir.clone();
     session.limits.keep = Some(Keep { dir, resume });
     Ok(())
 }
 
-/// A setup, a fact a line.
+/// A setup, a fact a line, and the model's sources.
 pub(super) fn facts(setup: &Setup) -> String {
     let off: Vec<_> = setup
         .rules_off()
@@ -77,7 +98,7 @@ pub(super) fn facts(setup: &Setup) -> String {
         .judged
         .map_or("all".into(), |faults| format!("{faults:x}"));
     format!(
-        "size: {}\nrules off: {}\nsaturation: {}\nproperties: {judged}",
+        "sources: {MODEL}\nsize: {}\nrules off: {}\nsaturation: {}\nproperties: {judged}",
         setup.size.name(),
         off.join(" "),
         setup.saturated

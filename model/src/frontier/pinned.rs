@@ -1,4 +1,5 @@
-//! What the frontier came to, and why: a changed value is a changed protocol.
+//! What the frontier came to, and why: a changed value is a changed protocol. Where it has not been run (README, "How short may
+//! TIME_WAIT be?") it is what the reasons below predict.
 //!
 //! An early prototype had 1, 5, 9 ticks at MSL 1, 2, 3 where TIME_WAIT answers every old segment and 1, 4, 7 where only those
 //! with sequence space; here it is 3, 5, 7 for both. Its numbers are `k (MSL - 1) + 1` with chains of k = 4 and 3 segments: there

@@ -244,6 +244,12 @@ mod tests {
         "reuse-equal",
         "reopen-old-syn",
         "crash-no-quiet",
+        // Timestamps, clocks that tick in turn, closed windows, ACKs that wait, another reading.
+        "reopen-timestamps",
+        "reuse-clocks-apart",
+        "zero-window",
+        "delayed-ack",
+        "reading-6",
     ];
 
     #[test]

@@ -69,8 +69,17 @@ fn a_killed_run_goes_on_to_the_same_end() {
         "--checkpoint",
         "kept",
     ])
-    .ends(3)
-    .says(&["1 not run"]);
+    .ends(2)
+    .complains(&["kept has a run of reuse already", "--resume"]);
+    run(&["close-half", "--resume", "kept"])
+        .ends(2)
+        .complains(&["no run of what is to be checked", "--checkpoint"]);
+    fs::write(here.0.join("file"), "").unwrap();
+    for option in ["--checkpoint", "--resume", "--save"] {
+        run(&["reuse", option, "file"])
+            .ends(2)
+            .complains(&["file is no directory"]);
+    }
     for (other, fact) in [
         (["--size", "standard", "--threads", "1"], "size"),
         (["--size", "smoke", "--threads", "2"], "workers"),

@@ -127,3 +127,24 @@ fn a_cache_that_cannot_be_written_is_told_before_anything_runs() {
     args.extend(["--cache", "file"]);
     here.run(&args).ends(2).complains(&["file"]);
 }
+
+#[test]
+fn where_a_tick_is_too_coarse_it_says_so() {
+    let here = Scratch::new("frontier-coarse");
+    let cells = "equal,stamps,both,finished,drained,f1,fixed";
+    let coarse = "An MSL of one tick is too coarse for 1 of them";
+    here.run(&["frontier", "--only", cells])
+        .ends(0)
+        .says(&[coarse]);
+    let fine = here.run(FEW).ends(0);
+    assert!(!fine.out.contains("too coarse"), "{}", fine.out);
+}
+
+#[test]
+fn a_cell_with_text_has_the_room_it_needs() {
+    let here = Scratch::new("frontier-room");
+    let cell = "frontier.above.plain.server.finished.once.f1.fixed.every.byte.all.0";
+    here.run(&["check", cell, "--size", "smoke", "--reduction", "all"])
+        .ends(0)
+        .says(&["1 verified"]);
+}

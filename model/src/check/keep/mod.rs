@@ -69,6 +69,11 @@ pub enum KeepError {
     },
 }
 
+/// Whether a process has a run in a directory, complete levels or not.
+pub fn has_run(dir: &Path, process: usize) -> bool {
+    store::run_file(dir, process).exists()
+}
+
 fn system(what: &'static str, file: &Path) -> impl FnOnce(io::Error) -> KeepError {
     move |e| KeepError::System {
         what,

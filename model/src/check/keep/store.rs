@@ -86,6 +86,11 @@ impl Part {
     }
 }
 
+/// The file that says what a process explores there.
+pub(super) fn run_file(dir: &Path, process: usize) -> PathBuf {
+    dir.join(format!("process-{process}")).join("run")
+}
+
 /// What is complete of a level.
 struct Done {
     parts: Vec<Part>,
@@ -151,7 +156,7 @@ impl Store {
 
     /// The number of bits that the fingerprints of the run in a directory have, if there is one.
     pub(in crate::check) fn bits(keep: &Keep, process: usize) -> Option<u32> {
-        let run = keep.dir.join(format!("process-{process}")).join("run");
+        let run = run_file(&keep.dir, process);
         let text = fs::read_to_string(run).ok().filter(|_| keep.resume)?;
         let line = text
             .lines()
@@ -168,6 +173,7 @@ impl Store {
     pub(in crate::check) fn go_on_from(&mut self, levels: u32) -> Result<(), KeepError> {
         self.levels.truncate(levels as usize);
         let entries = fs::read_dir(&self.dir).map_err(system("read", &self.dir))?;
+        let (mut marks, mut others) = (Vec::new(), Vec::new());
         for entry in entries {
             let file = entry.map_err(system("read", &self.dir))?.path();
             let name = file
@@ -178,8 +184,20 @@ impl Store {
                 .strip_prefix("level-")
                 .and_then(|rest| rest.get(..5)?.parse::<u32>().ok());
             if level.is_some_and(|level| level >= levels) || name.ends_with(".new") {
-                fs::remove_file(&file).map_err(system("remove", &file))?;
+                let is_mark = name.ends_with(".done");
+                if is_mark { &mut marks } else { &mut others }.push(file);
             }
+        }
+        // A level must not be marked as complete without its files, nor one without the level before: the last mark goes
+        // first, and files when no mark is left.
+        marks.sort();
+        for files in [marks, others] {
+            for file in files.iter().rev() {
+                fs::remove_file(file).map_err(system("remove", file))?;
+            }
+            File::open(&self.dir)
+                .and_then(|dir| dir.sync_all())
+                .map_err(system("write", &self.dir))?;
         }
         Ok(())
     }

@@ -59,7 +59,7 @@ pub(in crate::check) struct Graph {
 }
 
 impl Graph {
-    pub(super) fn new(
+    pub(in crate::check) fn new(
         initial: &[u64],
         next: impl Fn(u64) -> Vec<u64> + Send + Sync + 'static,
     ) -> Self {

@@ -9,7 +9,7 @@ use crate::cli::Status;
 use crate::cli::output::Out;
 use crate::frontier::blocks::{self, Block};
 use crate::frontier::cell::AXES;
-use crate::frontier::{Cell, Judged, Least};
+use crate::frontier::{Cell, Judged, Least, pinned};
 use crate::report::text::{self, grouped};
 use crate::scenarios::Size;
 
@@ -109,6 +109,15 @@ fn in_msl(known: &[(u8, u8)]) -> Option<String> {
     })
 }
 
+/// Whether finer ticks are known, or predicted, to come to something else than this one.
+fn is_coarse(r: &Row) -> bool {
+    let msl = r.size.msl();
+    msl == 1
+        && Judged::ALL
+            .iter()
+            .any(|j| pinned::of(r.cell, *j, 1) != pinned::of(r.cell, *j, 2))
+}
+
 /// What the table is about, and what it took.
 pub(super) fn foot(rows: &[Row], of: usize, asker: &Asker<'_>, out: &mut Out) {
     let mut say = |t: String| out.lines(&text::wrap(&t, 108));
@@ -116,6 +125,13 @@ pub(super) fn foot(rows: &[Row], of: usize, asker: &Asker<'_>, out: &mut Out) {
     say("In MSL, and in ticks for each MSL asked for: a TIME_WAIT of k MSL takes k MSL and one tick to be sure of. \"·\" is any \
          value. Data: no byte and no end of a stream goes astray. All: nor is a user told \"reset\" by a late RST."
         .into());
+    let coarse = rows.iter().filter(|r| is_coarse(r)).count();
+    if coarse > 0 {
+        say(format!(
+            "An MSL of one tick is too coarse for {coarse} of them: with finer ticks two TIME_WAITs with timestamps keep each other \
+             awake, and no length is enough (--msl 2 --only stamps,both,finished,drained,f1,every).",
+        ));
+    }
     let proofs = rows.iter().flat_map(|r| &r.decided);
     let tight = proofs
         .clone()
