@@ -2,7 +2,7 @@
 //!
 //! Two interfaces, `A` and `B`: a packet stands in the capture of its sender when it is sent and in that of its receiver when
 //! it arrives, so that what was lost, repeated or delayed is seen. What happens besides (calls, timers, states, users) is in
-//! the comments of the packet that follows it.
+//! the comments of the packet that follows it; what happens at the end, in those of the last.
 //!
 //! The model's segments become IPv4 packets with right checksums. What the model leaves out is filled in: addresses
 //! `192.0.2.1` (A) and `192.0.2.2` (B), one port each; the identification is the segment's number in the diagram; a tick
@@ -67,6 +67,7 @@ pub fn capture(story: &Story) -> Result<Vec<u8>, CaptureError> {
     let how = story.notation(true);
     let mut views = Views::new(story);
     let mut comments = Vec::new();
+    let mut last: Option<EnhancedPacketBlock<'_>> = None;
     for beat in story.beats() {
         views.step(beat);
         let (segment, host) = match *beat {
@@ -89,18 +90,30 @@ pub fn capture(story: &Story) -> Result<Vec<u8>, CaptureError> {
         let view = host.map_or(carried.from, |()| 1 - carried.from);
         comments.push(story.label(segment, &how));
         comments.extend(story.remark(beat, views.tick));
-        w.write_pcapng_block(EnhancedPacketBlock {
+        let next = EnhancedPacketBlock {
             interface_id: view as u32,
             timestamp: Duration::from_millis(views.time),
             original_len: data.len() as u32,
             data: Cow::Owned(data),
-            options: std::mem::take(&mut comments)
-                .into_iter()
-                .map(|c| EnhancedPacketOption::Comment(Cow::Owned(c)))
-                .collect(),
-        })?;
+            options: options(&mut comments),
+        };
+        if let Some(packet) = last.replace(next) {
+            w.write_pcapng_block(packet)?;
+        }
+    }
+    if let Some(mut packet) = last {
+        packet.options.extend(options(&mut comments));
+        w.write_pcapng_block(packet)?;
     }
     Ok(w.into_inner())
+}
+
+/// Comments as a packet has them; none are left.
+fn options(comments: &mut Vec<String>) -> Vec<EnhancedPacketOption<'static>> {
+    comments
+        .drain(..)
+        .map(|c| EnhancedPacketOption::Comment(Cow::Owned(c)))
+        .collect()
 }
 
 /// What the hosts' captures have come to.
