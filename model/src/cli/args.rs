@@ -312,6 +312,9 @@ pub(super) struct Replay {
     /// Real sequence numbers
     #[arg(long)]
     pub(super) absolute: bool,
+    /// Write it as a capture for Wireshark as well: what each host sent and what reached it
+    #[arg(long, value_name = "FILE")]
+    pub(super) pcapng: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

@@ -7,7 +7,8 @@ use super::output::Out;
 use super::registry::{Registry, Setup};
 use super::{Failure, Status, counterexample, names};
 use crate::properties;
-use crate::report::saved::Saved;
+use crate::report::pcapng;
+use crate::report::saved::{Saved, write_whole};
 use crate::rules::Rule;
 
 /// The largest file that is read: far more than any trace needs.
@@ -53,6 +54,11 @@ pub(super) fn run(a: &args::Replay, registry: &Registry, out: &mut Out) -> Resul
     let story = subject
         .replay(&setup, saved.start, &saved.actions, saved.again_from)
         .map_err(|e| Failure::usage(format!("{name}: {e}")))?;
+    if let Some(path) = &a.pcapng {
+        let to = path.display();
+        let bytes = pcapng::capture(&story).map_err(|e| Failure::usage(e.to_string()))?;
+        write_whole(path, &bytes).map_err(|e| Failure::usage(format!("cannot write {to}: {e}")))?;
+    }
     let off: Vec<&str> = saved.off.iter().map(Rule::id).collect();
     let without = if off.is_empty() {
         String::new()

@@ -123,17 +123,8 @@ impl Saved {
     pub fn write(&self, dir: &Path) -> io::Result<PathBuf> {
         fs::create_dir_all(dir)?;
         let path = dir.join(self.file_name());
-        let temporary = dir.join(format!(".{}.{}", self.file_name(), std::process::id()));
-        let written = fs::File::create(&temporary)
-            .and_then(|mut f| {
-                f.write_all(self.text().as_bytes())
-                    .and_then(|()| f.sync_all())
-            })
-            .and_then(|()| fs::rename(&temporary, &path));
-        if written.is_err() {
-            let _ = fs::remove_file(&temporary);
-        }
-        written.map(|()| path)
+        write_whole(&path, self.text().as_bytes())?;
+        Ok(path)
     }
 
     /// Reads one back. Whether its scenario and its actions exist is for the world to say.
@@ -246,6 +237,26 @@ impl Saved {
             actions,
         })
     }
+}
+
+/// Writes a file so that it is there whole or not at all: to a temporary file beside it, renamed when complete.
+///
+/// # Errors
+///
+/// Those of the file system; a path that ends in no name.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let Some(name) = path.file_name() else {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file"));
+    };
+    let temporary = format!(".{}.{}", name.to_string_lossy(), std::process::id());
+    let temporary = path.with_file_name(temporary);
+    let written = fs::File::create(&temporary)
+        .and_then(|mut f| f.write_all(bytes).and_then(|()| f.sync_all()))
+        .and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written
 }
 
 fn next_field<'a>(

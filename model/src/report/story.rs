@@ -1,6 +1,6 @@
 //! A counterexample told beat by beat, without the types of the world it comes from.
 
-use crate::endpoint::{Flags, TcpState};
+use crate::endpoint::{Flags, MAX_DATA, TcpState};
 
 /// A segment that plays a part. Its number is its place in [`Story::segments`] plus one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,6 +17,8 @@ pub struct Carried {
     pub flags: Flags,
     /// Bytes of text.
     pub len: u8,
+    /// The text, zero behind `len`.
+    pub text: [u8; MAX_DATA],
     /// SEG.WND in bytes.
     pub wnd: u8,
     /// The age of its timestamp when it was sent, in ticks.

@@ -1,5 +1,6 @@
 //! The command as its users meet it: the built program, its output, its exit status.
 
+mod captures;
 mod checkpoints;
 mod counterexamples;
 mod frontier;

@@ -300,6 +300,7 @@ impl<E: Endpoint, const N: usize> Telling<'_, E, N> {
             ack: key.ack,
             flags: key.flags,
             len: key.len,
+            text: f.unpack(&self.world.bases()).text,
             wnd: key.wnd,
             stamp: key.stamp,
         };
