@@ -103,7 +103,9 @@ impl Tun {
     pub fn open(config: &TunConfig) -> Result<Tun, DeviceError> {
         let name = config.name.clone();
         let named = (1..=15).contains(&name.len())
-            && name.bytes().all(|b| b.is_ascii_graphic() && b != b'/' && b != b':')
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_graphic() && b != b'/' && b != b':')
             && !name.contains('%')
             && name != "."
             && name != "..";
@@ -123,7 +125,9 @@ impl Tun {
                 IpAddr::V6(ip) => builder.ipv6(ip, *prefix),
             };
         }
-        let device = builder.build_sync().map_err(|error| opening(&name, error))?;
+        let device = builder
+            .build_sync()
+            .map_err(|error| opening(&name, error))?;
         let tun = Tun { name, device };
         tun.device.set_nonblocking(true).map_err(|e| tun.error(e))?;
         Ok(tun)

@@ -86,15 +86,43 @@ impl Diag {
             (AF_INET, SocketId::new_v4()),
             (AF_INET6, SocketId::new_v6()),
         ] {
-            self.ask(family, socket_id)?;
+            self.ask(NLM_F_DUMP, family, socket_id)?;
             while !self.answer(&mut all)? {}
         }
         Ok(all)
     }
 
-    fn ask(&mut self, family: u8, socket_id: SocketId) -> Result<(), DiagError> {
+    /// The state of the kernel's socket between these ends; CLOSED if there is none.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses, or cannot be understood.
+    pub fn state(&mut self, local: SocketAddr, remote: SocketAddr) -> Result<State, DiagError> {
+        let family = if local.is_ipv4() { AF_INET } else { AF_INET6 };
+        let socket_id = SocketId {
+            source_port: local.port(),
+            destination_port: remote.port(),
+            source_address: local.ip(),
+            destination_address: remote.ip(),
+            interface_id: 0,
+            cookie: [0xff; 8],
+        };
+        self.ask(0, family, socket_id)?;
+        let mut found = Vec::new();
+        match self.answer(&mut found) {
+            Err(DiagError::Io(e)) if e.kind() == io::ErrorKind::NotFound => Ok(State::Closed),
+            Err(e) => Err(e),
+            // For want of a connection it names a listener.
+            Ok(_) => Ok(found
+                .first()
+                .filter(|s| s.remote == remote)
+                .map_or(State::Closed, |s| s.state)),
+        }
+    }
+
+    fn ask(&mut self, flags: u16, family: u8, socket_id: SocketId) -> Result<(), DiagError> {
         let mut header = NetlinkHeader::default();
-        header.flags = NLM_F_REQUEST | NLM_F_DUMP;
+        header.flags = NLM_F_REQUEST | flags;
         let request = InetRequest {
             family,
             protocol: IPPROTO_TCP,
@@ -103,8 +131,7 @@ impl Diag {
             states: StateFlags::from_bits_retain(u32::MAX),
             socket_id,
         };
-        let mut message =
-            NetlinkMessage::new(header, SockDiagMessage::InetRequest(request).into());
+        let mut message = NetlinkMessage::new(header, SockDiagMessage::InetRequest(request).into());
         message.finalize();
         let mut bytes = vec![0; message.buffer_len()];
         message.serialize(&mut bytes);
@@ -127,7 +154,10 @@ impl Diag {
                     all.push(KernelSocket {
                         local: (id.source_address, id.source_port).into(),
                         remote: (id.destination_address, id.destination_port).into(),
-                        state: STATES.get(usize::from(h.state)).copied().unwrap_or_default(),
+                        state: STATES
+                            .get(usize::from(h.state))
+                            .copied()
+                            .unwrap_or_default(),
                     });
                 }
                 NetlinkPayload::Done(_) => return Ok(true),

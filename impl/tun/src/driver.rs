@@ -134,6 +134,9 @@ impl<D: Device> Driver<D> {
     ///
     /// The device is gone; the capture cannot be written.
     pub fn turn(&mut self, now: Instant) -> Result<bool, DriverError> {
+        // First what users have called for: it does not wait for what may have arrived.
+        self.transmit(now)?;
+        self.write(now)?;
         let more_read = self.read(now)?;
         let more_arrived = self.arrive(now)?;
         if self.stack.poll_timeout().is_some_and(|due| due <= now) {
@@ -244,7 +247,9 @@ impl<D: Device + AsFd> Driver<D> {
         if self.waits_for_room() {
             flags |= PollFlags::OUT;
         }
-        let due = self.next().map_or(at_most, |due| due.since(now).min(at_most));
+        let due = self
+            .next()
+            .map_or(at_most, |due| due.since(now).min(at_most));
         match poll(
             &mut [PollFd::new(&self.device, flags)],
             Some(&timespec(due)),

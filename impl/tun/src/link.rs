@@ -7,10 +7,10 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::time::Duration;
 
-use fastrand::Rng;
 use farewell::Instant;
 use farewell::tuple::Tuple;
 use farewell::wire::{Addresses, Checksums, Packet};
+use fastrand::Rng;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Which way a packet goes.
@@ -411,7 +411,8 @@ mod tests {
         let (src, dst) = (KERNEL.into(), OURS.into());
         let mut buf = [0; 100];
         let addresses = Addresses::V4 { src, dst };
-        let len = emit_packet(&header, &addresses, (&[], &[]), &mut buf, Checksums::Verify).unwrap();
+        let len =
+            emit_packet(&header, &addresses, (&[], &[]), &mut buf, Checksums::Verify).unwrap();
         buf[..len].to_vec()
     }
 
@@ -577,7 +578,10 @@ mod tests {
         link.watch(tuple(1), Faults::NONE);
         for bytes in [&[][..], &[0x45], &[0xff; 60]] {
             assert!(link.enter(Direction::ToKernel, Instant(0), bytes));
-            assert_eq!(link.leave(Direction::ToKernel, Instant(0)).as_deref(), Some(bytes));
+            assert_eq!(
+                link.leave(Direction::ToKernel, Instant(0)).as_deref(),
+                Some(bytes)
+            );
         }
     }
 }
