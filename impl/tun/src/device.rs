@@ -44,7 +44,7 @@ pub enum DeviceError {
     #[error("there is no /dev/net/tun: load the module `tun`, or let the container have it")]
     NoTun,
     /// It may not be opened.
-    #[error("a TUN needs CAP_NET_ADMIN: be root, or run it in `unshare -rn`")]
+    #[error("a TUN needs CAP_NET_ADMIN and a /dev/net/tun that may be opened: be root")]
     NotAllowed,
     /// Another program has it.
     #[error("{0} is in use by another program: choose another name")]

@@ -52,7 +52,6 @@ pub(crate) struct Life {
     extra: u64,
     /// It wants to be called by then.
     pub(crate) wake: Option<Instant>,
-    pub(crate) deadline: Instant,
     pub(crate) outcome: Outcome,
     seed: u64,
 }
@@ -65,7 +64,7 @@ const PATIENCE: Duration = Duration::from_millis(20);
 
 impl Life {
     /// Not yet begun; none if its ends cannot be.
-    pub(crate) fn new(plan: Plan, seed: u64, token: u64, deadline: Instant) -> Option<Life> {
+    pub(crate) fn new(plan: Plan, seed: u64, token: u64) -> Option<Life> {
         let talk = plan.talks.first()?;
         let opens = BOTH.map(|h| plan.cell.way == Way::OpenAtOnce || talk.opener == h);
         Some(Life {
@@ -76,7 +75,6 @@ impl Life {
             sides: Default::default(),
             extra: 0,
             wake: None,
-            deadline,
             outcome: Outcome::default(),
             seed,
         })

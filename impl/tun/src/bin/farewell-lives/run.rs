@@ -1,5 +1,7 @@
 //! From the command line to the report.
 
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -80,25 +82,31 @@ fn run(args: &Args) -> Result<bool, WorldError> {
     let left = leave(&mut world, args, &mut report)?;
     world.driver.flush()?;
 
-    println!("seed {}, {} at once", args.seed, args.at_once);
+    let mut text = format!("seed {}, {} at once\n", args.seed, args.at_once);
     if !refused.is_empty() {
-        println!("not set on this kernel: {}", refused.join(", "));
+        let _ = writeln!(text, "not set on this kernel: {}", refused.join(", "));
     }
-    println!("\n{}\n\n{}", report.table(), report.sums());
+    let _ = writeln!(text, "\n{}\n\n{}", report.table(), report.sums());
     let peak = world.peak;
-    println!("at most {peak} connections of farewell in ESTABLISHED at once");
+    let _ = writeln!(
+        text,
+        "at most {peak} connections of farewell in ESTABLISHED at once"
+    );
     for (name, seen) in ["kernel", "farewell"].iter().zip(&world.seen) {
-        println!("states of {name}: {}", states(seen));
+        let _ = writeln!(text, "states of {name}: {}", states(seen));
     }
     let dropped = namespace::dropped_by(INTERFACE).unwrap_or(0);
     let lost = world.driver.counts().lost;
-    println!("lost besides: {dropped} packets by the TUN's queue, {lost} by the TUN");
-    println!("{left}");
-    if report.is_well() {
-        println!("All is well.");
-    } else {
-        print!("\n{}", report.failures(args.seed));
-    }
+    let _ = writeln!(
+        text,
+        "lost besides: {dropped} packets by the TUN's queue, {lost} by the TUN\n{left}"
+    );
+    text.push_str(&match report.is_well() {
+        true => "All is well.\n".into(),
+        false => format!("\n{}", report.failures(args.seed)),
+    });
+    // Nobody reads it: the exit status says it all.
+    let _ = io::stdout().write_all(text.as_bytes());
     Ok(report.is_well())
 }
 

@@ -49,7 +49,7 @@ pub(crate) fn run(
     };
     for (n, plan) in plans.into_iter().enumerate() {
         let faults = plan.cell.kind.faults();
-        if let Some(life) = Life::new(plan, seed, n as u64, deadline) {
+        if let Some(life) = Life::new(plan, seed, n as u64) {
             world.driver.link_mut().watch(life.tuple, faults);
             wave.tuples.insert(life.tuple, n);
             wave.open.insert(n);

@@ -375,12 +375,26 @@ fn socket(ip: IpAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
+/// An address of IPv6 that is new may not be bound at once.
+const ADDRESSES_READY: Duration = Duration::from_secs(5);
+
 fn listen(ip: IpAddr) -> Result<Socket, WorldError> {
+    let began = std::time::Instant::now();
     let listen = || {
         let socket = socket(ip)?;
         socket.bind(&SocketAddr::new(ip, SERVER).into())?;
         socket.listen(BACKLOG)?;
         Ok(socket)
     };
-    listen().map_err(WorldError::Kernel)
+    loop {
+        match listen() {
+            Err(e)
+                if e.kind() == io::ErrorKind::AddrNotAvailable
+                    && began.elapsed() < ADDRESSES_READY =>
+            {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            result => return result.map_err(WorldError::Kernel),
+        }
+    }
 }
