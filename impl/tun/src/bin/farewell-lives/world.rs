@@ -380,7 +380,7 @@ const ADDRESSES_READY: Duration = Duration::from_secs(5);
 
 fn listen(ip: IpAddr) -> Result<Socket, WorldError> {
     let began = std::time::Instant::now();
-    let listen = || {
+    let listen = || -> io::Result<Socket> {
         let socket = socket(ip)?;
         socket.bind(&SocketAddr::new(ip, SERVER).into())?;
         socket.listen(BACKLOG)?;
