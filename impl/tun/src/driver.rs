@@ -109,6 +109,11 @@ impl<D: Device> Driver<D> {
         &self.device
     }
 
+    /// The device, to change how it is set.
+    pub fn device_mut(&mut self) -> &mut D {
+        &mut self.device
+    }
+
     /// What happened at the device.
     pub fn counts(&self) -> DeviceCounts {
         self.counts

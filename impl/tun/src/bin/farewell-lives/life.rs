@@ -15,17 +15,17 @@ use crate::world::{Opening, World};
 
 /// One host's side of an incarnation.
 #[derive(Default)]
-struct Side {
-    end: Option<End>,
-    connected: bool,
+pub(crate) struct Side {
+    pub(crate) end: Option<End>,
+    pub(crate) connected: bool,
     /// Bytes that the host took from its user.
-    sent: u64,
+    pub(crate) sent: u64,
     /// Bytes that its user has read.
-    got: u64,
+    pub(crate) got: u64,
     /// Its user has nothing more to send.
-    finished: bool,
-    over: Option<Ending>,
-    closed: bool,
+    pub(crate) finished: bool,
+    pub(crate) over: Option<Ending>,
+    pub(crate) closed: bool,
 }
 
 /// What came of a life.
@@ -47,7 +47,7 @@ pub(crate) struct Life {
     pub(crate) tuple: Tuple,
     token: u64,
     incarnation: usize,
-    sides: [Side; 2],
+    pub(crate) sides: [Side; 2],
     /// Bytes beyond its length that a host has said while it waits to be told of a reset.
     extra: u64,
     /// It wants to be called by then.
@@ -56,9 +56,9 @@ pub(crate) struct Life {
     seed: u64,
 }
 
-const BOTH: [Host; 2] = [Host::Kernel, Host::Farewell];
+pub(crate) const BOTH: [Host; 2] = [Host::Kernel, Host::Farewell];
 /// Between two attempts to open, or two looks.
-const AGAIN: Duration = Duration::from_millis(5);
+pub(crate) const AGAIN: Duration = Duration::from_millis(5);
 /// Between two words of who waits to be told of a reset.
 const PATIENCE: Duration = Duration::from_millis(20);
 
@@ -182,7 +182,7 @@ impl Life {
         self.sides = Default::default();
     }
 
-    fn wake_in(&mut self, world: &World, after: Duration) {
+    pub(crate) fn wake_in(&mut self, world: &World, after: Duration) {
         let at = world.now() + after;
         self.wake = Some(self.wake.map_or(at, |w| w.min(at)));
     }
@@ -332,136 +332,6 @@ impl Life {
         }
         self.judge(host, talk)?;
         Ok(moved)
-    }
-
-    /// Whether what a host has read and was told can be.
-    fn judge(&self, host: Host, talk: &Talk) -> Result<(), String> {
-        let (side, peer) = (
-            &self.sides[host as usize],
-            &self.sides[other(host) as usize],
-        );
-        let (name, resets) = (name(host), self.plan.cell.way.resets());
-        if side.got > peer.sent {
-            let (got, sent) = (side.got, peer.sent);
-            return Err(format!("{name} read {got} bytes, and {sent} were sent"));
-        }
-        match &side.over {
-            Some(Ending::End) if resets => Err(format!(
-                "{name} was told of an end, not of a reset, after {} of {} bytes",
-                side.got, peer.sent
-            )),
-            Some(Ending::End) if side.got != talk.lengths[other(host) as usize] => Err(format!(
-                "{name} read the end after {} of {} bytes",
-                side.got,
-                talk.lengths[other(host) as usize]
-            )),
-            Some(Ending::Reset) if !resets => Err(format!("{name} was told \"reset\"")),
-            Some(Ending::Other(why)) => Err(format!("{name} was told: {why}")),
-            _ => Ok(()),
-        }
-    }
-
-    /// Ends it in its way, as far as that can be now.
-    fn end(&mut self, world: &mut World, talk: &Talk, released: bool) -> Result<bool, String> {
-        let (first, second) = (talk.first, other(talk.first));
-        let [f, s] = [first, second].map(|h| &self.sides[h as usize]);
-        let said = |h: Host| self.sides[h as usize].sent == talk.lengths[h as usize];
-        let heard = |h: Host| self.sides[h as usize].got == talk.lengths[other(h) as usize];
-        let hears_end = |h: Host| self.sides[h as usize].over == Some(Ending::End);
-        let begun = released && f.connected && !f.finished;
-        match self.plan.cell.way {
-            Way::Abort | Way::Unread => {
-                if begun && f.got >= talk.read && s.sent > 0 {
-                    return self.reset(world, first);
-                }
-                if s.over == Some(Ending::Reset) && !s.closed {
-                    self.close(world, second);
-                    return Ok(true);
-                }
-            }
-            Way::CloseAtOnce => {
-                let all = BOTH.into_iter().all(|h| said(h) && heard(h));
-                if begun && all && s.connected && !s.finished {
-                    self.finish(world, first, talk.waits[first as usize])?;
-                    self.finish(world, second, talk.waits[second as usize])?;
-                    return Ok(true);
-                }
-            }
-            Way::HalfClose => {
-                if begun && said(first) {
-                    self.finish(world, first, true)?;
-                    return Ok(true);
-                }
-                if s.connected && !s.finished && said(second) && hears_end(second) {
-                    self.finish(world, second, talk.waits[second as usize])?;
-                    return Ok(true);
-                }
-            }
-            _ => {
-                if begun && said(first) && heard(first) {
-                    self.finish(world, first, talk.waits[first as usize])?;
-                    return Ok(true);
-                }
-                if s.connected && !s.finished && said(second) && hears_end(second) {
-                    self.finish(world, second, talk.waits[second as usize])?;
-                    return Ok(true);
-                }
-            }
-        }
-        let mut moved = false;
-        for host in BOTH {
-            let side = &self.sides[host as usize];
-            let told = side.end.as_ref().is_some_and(End::is_told_closed);
-            if side.finished && !side.closed && side.over == Some(Ending::End) && told {
-                self.close(world, host);
-                moved = true;
-            }
-        }
-        Ok(moved)
-    }
-
-    /// The first ends it by a RST.
-    fn reset(&mut self, world: &mut World, first: Host) -> Result<bool, String> {
-        let side = &mut self.sides[first as usize];
-        let unread = self.plan.cell.way == Way::Unread;
-        let stack = world.driver.stack_mut();
-        if unread && side.end.as_ref().is_none_or(|e| e.unread(stack) == 0) {
-            self.wake_in(world, AGAIN);
-            return Ok(false);
-        }
-        let now = world.now();
-        if let Some(end) = side.end.take() {
-            let stack = world.driver.stack_mut();
-            match unread {
-                true => end.close(stack, now),
-                false => end.abort(stack, now),
-            }
-        }
-        (side.finished, side.closed) = (true, true);
-        Ok(true)
-    }
-
-    /// Nothing more to send; it goes on to read, or it closes.
-    fn finish(&mut self, world: &mut World, host: Host, waits: bool) -> Result<(), String> {
-        self.sides[host as usize].finished = true;
-        if !waits {
-            self.close(world, host);
-            return Ok(());
-        }
-        let now = world.now();
-        match &mut self.sides[host as usize].end {
-            Some(end) => end.shutdown(world.driver.stack_mut(), now),
-            None => Ok(()),
-        }
-    }
-
-    fn close(&mut self, world: &mut World, host: Host) {
-        let now = world.now();
-        let side = &mut self.sides[host as usize];
-        if let Some(end) = side.end.take() {
-            end.close(world.driver.stack_mut(), now);
-        }
-        side.closed = true;
     }
 
     /// Ends it by force.

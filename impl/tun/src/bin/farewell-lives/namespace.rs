@@ -55,16 +55,16 @@ pub(crate) fn run_inside() -> Result<ExitStatus, NamespaceError> {
 const SETTINGS: [(&str, &str); 12] = [
     ("ipv4/tcp_fin_timeout", "5"),         // an orphan in FIN_WAIT_2
     ("ipv4/tcp_max_tw_buckets", "262144"), // none goes without its TIME_WAIT
-    ("ipv4/tcp_max_orphans", "262144"),
-    ("ipv4/tcp_orphan_retries", "12"),
-    ("ipv4/tcp_retries2", "12"),
+    ("ipv4/tcp_syn_retries", "20"),        // a machine that is busy is no reason to give up
+    ("ipv4/tcp_synack_retries", "20"),
+    ("ipv4/tcp_orphan_retries", "60"),
+    ("ipv4/tcp_retries2", "60"),
     ("ipv4/tcp_syncookies", "0"),
     ("ipv4/tcp_max_syn_backlog", "16384"),
     ("core/somaxconn", "16384"),
     ("ipv4/tcp_tw_reuse", "1"),       // TIME_WAIT reopened by its own host
     ("ipv4/tcp_rto_max_ms", "2000"),  // newer kernels have it
     ("ipv4/tcp_rto_min_us", "50000"), // newer kernels have it
-    ("ipv4/tcp_congestion_control", "cubic"),
 ];
 
 /// Sets them; those that the kernel does not have, or does not let a namespace set, are returned.
