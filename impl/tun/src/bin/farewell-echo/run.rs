@@ -160,9 +160,9 @@ fn turn(
     loop {
         let now = clock.now();
         let more = driver.turn(now)?;
-        servants.serve(driver.stack_mut(), now);
-        // What the servants have called for.
-        if !driver.turn(now)? && !more {
+        // What the servants call for goes out in another turn.
+        let served = servants.serve(driver.stack_mut(), now);
+        if !more && !served {
             return Ok(());
         }
     }

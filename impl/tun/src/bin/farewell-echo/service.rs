@@ -66,9 +66,11 @@ impl Servants {
         }
     }
 
-    /// Does what events ask for, until there are none.
-    pub(crate) fn serve(&mut self, stack: &mut Stack<Heap>, now: Instant) {
+    /// Does what events ask for, until there are none; says whether there were any.
+    pub(crate) fn serve(&mut self, stack: &mut Stack<Heap>, now: Instant) -> bool {
+        let mut any = false;
         while let Some(event) = stack.poll_event() {
+            any = true;
             match event {
                 Event::Incoming(listener) => self.welcome(stack, now, listener),
                 Event::Connection(handle, told) => match told {
@@ -80,6 +82,7 @@ impl Servants {
                 },
             }
         }
+        any
     }
 
     /// Closes all that are served.
@@ -137,12 +140,13 @@ impl Served {
     /// Reads and says what it can; says whether the connection goes on.
     fn go_on(&mut self, stack: &mut Stack<Heap>, now: Instant, handle: Handle) -> bool {
         loop {
-            let mut heard = false;
+            // What is said makes room to hear more, of which no event will tell again.
+            let mut moved = false;
             let mut buf = [0; 4096];
             while self.unsaid.len() < MOST_UNSAID {
                 match stack.receive(now, handle, &mut buf) {
                     Ok(Received::Data(n)) => {
-                        heard = true;
+                        moved = true;
                         self.hear(buf.get(..n).unwrap_or_default(), stack, now);
                     }
                     Ok(Received::Nothing) => break,
@@ -157,7 +161,10 @@ impl Served {
             while !self.unsaid.is_empty() {
                 let (front, _) = self.unsaid.as_slices();
                 match stack.send(now, handle, front) {
-                    Ok(n) => drop(self.unsaid.drain(..n)),
+                    Ok(n) => {
+                        moved = true;
+                        drop(self.unsaid.drain(..n));
+                    }
                     Err(_) => break, // no room: an event will tell; or over: receiving tells
                 }
             }
@@ -169,7 +176,7 @@ impl Served {
                 }
                 continue;
             }
-            if !heard {
+            if !moved {
                 return true;
             }
         }

@@ -35,6 +35,9 @@ pub(crate) struct Args {
     /// Milliseconds that TIME_WAIT lasts at the engine
     #[arg(long, default_value_t = 3_000, value_parser = clap::value_parser!(u64).range(200..=240_000))]
     pub(crate) time_wait: u64,
+    /// The kernel ignores a RST in TIME_WAIT (RFC 1337, F1); by default Linux does not
+    #[arg(long)]
+    pub(crate) rfc1337: bool,
     /// Writes every packet of both hosts into this file, for Wireshark
     #[arg(long, value_name = "FILE")]
     pub(crate) pcapng: Option<PathBuf>,

@@ -68,11 +68,13 @@ const SETTINGS: [(&str, &str); 12] = [
 ];
 
 /// Sets them; those that the kernel does not have, or does not let a namespace set, are returned.
-pub(crate) fn configure() -> Vec<&'static str> {
+pub(crate) fn configure(rfc1337: bool) -> Vec<&'static str> {
+    let rfc1337 = ("ipv4/tcp_rfc1337", if rfc1337 { "1" } else { "0" });
     let set =
         |(name, value): &(&str, &str)| fs::write(Path::new("/proc/sys/net").join(name), value);
     let refused = |s: &&(&'static str, &str)| set(s).is_err();
-    SETTINGS.iter().filter(refused).map(|s| s.0).collect()
+    let all = SETTINGS.iter().chain([&rfc1337]);
+    all.filter(refused).map(|s| s.0).collect()
 }
 
 /// Packets for the engine that the kernel dropped because the TUN's queue was full.

@@ -49,7 +49,7 @@ fn fail(status: u8, why: &str) -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<bool, WorldError> {
-    let refused = namespace::configure();
+    let refused = namespace::configure(args.rfc1337);
     // Two descriptors a life at most, and some.
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let current = maximum.or(current);
