@@ -37,6 +37,8 @@ pub(crate) struct Outcome {
     pub(crate) incarnations: u64,
     /// There was a TIME_WAIT when the ends were opened again.
     pub(crate) reopened: bool,
+    /// The kernel opened the ends again though it was in FIN_WAIT_2.
+    pub(crate) early: bool,
     /// The stack refused to open the ends of its own TIME_WAIT.
     pub(crate) refused: bool,
 }
@@ -204,7 +206,10 @@ impl Life {
                 }
                 continue;
             }
-            let waits = self.incarnation > 0 && self.waits(world)?;
+            let before = match self.incarnation {
+                0 => State::Closed,
+                _ => self.state_before(world)?,
+            };
             let tuple = self.tuple;
             let opened = match host {
                 Host::Farewell => world.connect(&tuple).map(End::ours),
@@ -215,7 +220,8 @@ impl Life {
             };
             match opened {
                 Ok(end) => {
-                    self.outcome.reopened |= waits;
+                    self.outcome.reopened |= before == State::TimeWait;
+                    self.outcome.early |= before == State::FinWait2;
                     self.attach(world, host, end)?;
                 }
                 Err(e @ (Opening::Later | Opening::Waits)) if self.incarnation > 0 => {
@@ -228,14 +234,16 @@ impl Life {
         Ok(())
     }
 
-    /// Whether the host whose TIME_WAIT is to be reopened is in it.
-    fn waits(&self, world: &mut World) -> Result<bool, String> {
+    /// The state of the host whose TIME_WAIT is to be reopened.
+    fn state_before(&self, world: &mut World) -> Result<State, String> {
         let (local, remote) = (self.tuple.local(), self.tuple.remote());
-        let state = match self.plan.cell.first {
-            Host::Farewell => world.driver.stack().state_between(&self.tuple),
-            Host::Kernel => world.diag.state(remote, local).map_err(|e| e.to_string())?,
-        };
-        Ok(state == State::TimeWait)
+        match self.plan.cell.first {
+            Host::Farewell => Ok(world.driver.stack().state_between(&self.tuple)),
+            Host::Kernel => {
+                let state = world.diag.state(remote, local);
+                state.map_err(|e| e.to_string())
+            }
+        }
     }
 
     /// Up to which byte a host may send now.

@@ -31,6 +31,7 @@ struct Tally {
     lives: u64,
     reopened: u64,
     refused: u64,
+    early: u64,
     faults: Counts,
 }
 
@@ -52,6 +53,7 @@ impl Report {
         tally.lives += 1;
         tally.reopened += u64::from(outcome.reopened);
         tally.refused += u64::from(outcome.refused);
+        tally.early += u64::from(outcome.early);
         tally.faults.add(faults);
         self.incarnations += outcome.incarnations;
         self.v6 += u64::from(plan.v6);
@@ -124,6 +126,7 @@ impl Report {
             sum.lives += t.lives;
             sum.reopened += t.reopened;
             sum.refused += t.refused;
+            sum.early += t.early;
             sum.faults.add(&t.faults);
         }
         sum
@@ -158,6 +161,7 @@ impl Report {
             by(Way::ReopenedByItself, Host::Kernel).reopened,
             by(Way::ReopenedByItself, Host::Farewell).refused,
         );
+        let early = self.sum(|c| c.way == Way::ReopenedByItself).early;
         let faulty = self.sum(|c| c.kind != Kind::None).lives;
         let mut text = format!(
             "{} lives ({faulty} with faults, {} over IPv6), {} connections; {} bytes read by the kernel's users, {} by farewell's\n",
@@ -170,7 +174,7 @@ impl Report {
         );
         let _ = write!(
             text,
-            "TIME_WAIT reopened by the peer: {} of the kernel's, {} of farewell's; by itself: {kernel} of the kernel's; {ours} refused by farewell until over",
+            "TIME_WAIT reopened by the peer: {} of the kernel's, {} of farewell's; by itself: {kernel} of the kernel's, and {early} while still in FIN_WAIT_2; {ours} refused by farewell until over",
             peer[0], peer[1]
         );
         text
