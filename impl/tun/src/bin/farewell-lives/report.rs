@@ -81,7 +81,7 @@ impl Report {
     pub(crate) fn require_coverage(&mut self) {
         for n in 0..Cell::COUNT {
             let cell = Cell::of(n);
-            if !self.cells.get(&cell).is_some_and(|t| t.lives > 0) {
+            if self.cells.get(&cell).is_none_or(|t| t.lives == 0) {
                 self.strange.push(format!("no life: {cell}"));
             }
         }
