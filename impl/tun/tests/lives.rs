@@ -1,0 +1,63 @@
+//! The short run of `farewell-lives`: a few lives in every cell, in a network namespace of its own. Where that cannot be it is
+//! skipped, which `FAREWELL_REQUIRE` makes a failure. The long run is ignored: `cargo test -p farewell-tun --release -- --ignored`.
+
+#![cfg(target_os = "linux")]
+
+use std::env;
+use std::process::Command;
+
+/// "It cannot run on this machine."
+const CANNOT_RUN: i32 = 3;
+
+fn run(args: &[&str]) {
+    let lives = Command::new(env!("CARGO_BIN_EXE_farewell-lives"))
+        .args(args)
+        .output()
+        .expect("the program is there");
+    let (out, err) = (
+        String::from_utf8_lossy(&lives.stdout),
+        String::from_utf8_lossy(&lives.stderr),
+    );
+    if lives.status.code() == Some(CANNOT_RUN) {
+        println!("skipped: {err}");
+        let required = env::var_os("FAREWELL_REQUIRE").is_some_and(|r| !r.is_empty());
+        assert!(
+            !required,
+            "FAREWELL_REQUIRE is set: nothing may be skipped: {err}"
+        );
+        return;
+    }
+    println!("{out}{err}");
+    assert!(lives.status.success(), "{out}{err}");
+    assert!(out.contains("All is well."), "{out}");
+}
+
+/// Every way of closing, either side first, with each kind of fault: three lives each.
+#[test]
+fn every_cell_against_the_kernel() {
+    run(&[
+        "--lives",
+        "324",
+        "--at-once",
+        "324",
+        "--deadline",
+        "20",
+        "--time-wait",
+        "2000",
+    ]);
+}
+
+/// Ten thousand with faults, two thousand at once, and the kernel's TIME_WAIT is waited for.
+#[test]
+#[ignore = "minutes"]
+fn ten_thousand_lives_against_the_kernel() {
+    run(&[
+        "--lives",
+        "12096",
+        "--at-once",
+        "2016",
+        "--deadline",
+        "120",
+        "--wait-for-kernel",
+    ]);
+}
