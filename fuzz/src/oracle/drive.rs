@@ -100,17 +100,40 @@ pub fn drive(stack: &dyn Stack, script: &Script) -> Result<Run, SubjectError> {
     Ok(d.run)
 }
 
-/// Whether these moments have an explanation by other rules, and if not, up to which moment.
-pub fn explained_by(moments: &[Moment], terms: Terms, rules: RuleSet) -> Result<(), usize> {
+/// Something that a stack might do at one moment, and the specification does not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Oddity {
+    /// The segment is dropped in silence.
+    Ignores,
+    /// A byte or FIN is taken that there is no room for.
+    Overfills,
+}
+
+/// Whether these moments have an explanation by other rules, or if one input is treated oddly.
+pub fn explained_by(
+    moments: &[Moment],
+    terms: Terms,
+    rules: RuleSet,
+    odd: Option<(usize, Oddity)>,
+) -> bool {
     let mut oracle = Oracle::with_rules(terms, rules);
-    for (n, m) in moments.iter().enumerate() {
+    moments.iter().enumerate().all(|(n, m)| {
+        let how = odd.filter(|(at, _)| *at == n).map(|(_, how)| how);
+        if how == Some(Oddity::Ignores) {
+            return m.seen == Seen::default();
+        }
+        if how == Some(Oddity::Overfills) {
+            oracle.widen(true);
+        }
         let judged = match m.input {
             Some((e, reply)) => oracle.input(e, reply, &m.seen),
             None => oracle.quantum(&m.seen),
         };
-        judged.map_err(|_| n)?;
-    }
-    Ok(())
+        if how == Some(Oddity::Overfills) {
+            oracle.widen(false);
+        }
+        judged.is_ok()
+    })
 }
 
 /// The rules of the first judgement.

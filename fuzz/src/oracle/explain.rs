@@ -1,7 +1,7 @@
 //! Whether what came out at one instant can come from the specification's step.
 
 use farewell_model::endpoint::Endpoint;
-use farewell_model::endpoint::{Effects, Flags, Segment, TcpState};
+use farewell_model::endpoint::{Effects, Flags, Segment, TcpState, Timer};
 use farewell_model::seq::Seq;
 use farewell_model::spec::{Config, Spec, Tcb};
 
@@ -12,6 +12,7 @@ pub(super) struct View<'a> {
     pub(super) t: &'a Tcb,
     pub(super) fin_received: bool,
     pub(super) room: u32,
+    pub(super) persists: bool,
 }
 
 impl<'a> View<'a> {
@@ -21,6 +22,7 @@ impl<'a> View<'a> {
             t,
             fin_received: o.fin_received,
             room: o.rcv_wnd.into(),
+            persists: Spec::armed(c, t).running.has(Timer::Persist),
         }
     }
 
@@ -39,6 +41,15 @@ impl<'a> View<'a> {
             && from + u32::from(s.len) <= end - text
             && queued.get(from as usize..from as usize + usize::from(s.len)) == Some(s.data());
         there && (!s.is(Flags::FIN) || t.fin_in_flight() && s.seq + u32::from(s.len) == end)
+    }
+
+    /// What is wrong with the acknowledgment.
+    pub(super) fn acknowledged_wrongly(&self, s: &Segment) -> Why {
+        if self.fin_received && self.t.rcv_nxt.before(s.ack) {
+            Why::AfterFin
+        } else {
+            Why::Acknowledgment
+        }
     }
 
     /// The window is no larger than there is room for, and its right edge has not moved left.
@@ -86,7 +97,15 @@ pub(super) fn group(
                     && (s.ack == t0.rcv_nxt || s.ack == t1.rcv_nxt);
                 w.is(Flags::RST) && w.seq == s.seq && (w.flags == s.flags && w.ack == s.ack || free)
             };
-            let found = wanted.iter().position(same).ok_or(Why::Reset)?;
+            let found = wanted.iter().position(same).ok_or_else(|| {
+                let bare =
+                    |w: &Segment| w.is(Flags::RST) && w.is(Flags::ACK) && s.flags == Flags::RST;
+                if wanted.iter().any(bare) {
+                    Why::BareReset
+                } else {
+                    Why::Reset
+                }
+            })?;
             wanted.remove(found);
             continue;
         }
@@ -117,7 +136,7 @@ pub(super) fn group(
             return Err(Why::Silence);
         }
         if s.ack != t1.rcv_nxt && s.ack != t0.rcv_nxt {
-            return Err(Why::Acknowledgment);
+            return Err(after.acknowledged_wrongly(s));
         }
         if !after.offers(s, edge) {
             return Err(Why::Window);
@@ -135,7 +154,8 @@ pub(super) fn group(
             allowance = allowance.saturating_sub(1);
         } else {
             if !after.has_in_flight(s) && !before.has_in_flight(s) {
-                return Err(Why::Text);
+                let probe = after.persists && s.seq == t1.snd_nxt && s.seq_len() == 1;
+                return Err(if probe { Why::EarlyProbe } else { Why::Text });
             }
             let end = s.seq + s.seq_len();
             if covered.before(s.seq) {

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use farewell_model::endpoint::{Call, Event, Flags, TcpState};
-use farewell_model::rules::RULES;
+use farewell_model::endpoint::{Call, Event, TcpState};
+use farewell_model::rules::Rule;
 
-use super::drive::{End, Moment, Run, drive, explained_by, first_rules};
+use super::drive::{End, Moment, Oddity, Run, drive, explained_by, first_rules};
 use super::freedom::{Level, level};
 use super::script::{Script, Step};
 use super::set::Why;
@@ -60,6 +60,9 @@ pub struct Finding {
 fn section(why: Why) -> (&'static str, Class) {
     match why {
         Why::Reset | Why::NoReset => ("RFC 9293 3.5.2, 3.10.7.1", Class::Must),
+        Why::BareReset => ("RFC 9293 3.10.7.1", Class::Must),
+        Why::AfterFin => ("RFC 9293 3.10.7.4, seventh", Class::DataLost),
+        Why::EarlyProbe => ("RFC 9293 3.8.6.1, SHLD-29", Class::Should),
         Why::Syn | Why::NoSyn => ("RFC 9293 3.10.1, 3.10.7.2", Class::Must),
         Why::NoAck | Why::Sequence | Why::Acknowledgment => ("RFC 9293 3.10.7.4", Class::Must),
         Why::Silence => ("RFC 9293 3.10.7.1", Class::Must),
@@ -76,19 +79,28 @@ fn section(why: Why) -> (&'static str, Class) {
     }
 }
 
+/// Clauses whose absence alone explains a divergence well; that of others explains too much.
+const NAMED_BY_RULE: [Rule; 8] = [
+    Rule::RstExact,
+    Rule::SynChallenge,
+    Rule::ResetUnread,
+    Rule::ResetLateData,
+    Rule::TimeWait,
+    Rule::RetransmitFin,
+    Rule::SynSentAck,
+    Rule::TrimOverlap,
+];
+
+/// What happened, for the name: text or not makes no difference beside control bits.
 fn trigger(m: &Moment) -> String {
     match m.input {
         None => "time".into(),
         Some((Event::Segment(s), _)) => {
             let mut name = format!("{:?}", s.flags).to_lowercase().replace(',', "-");
-            if s.len > 0 {
-                name += if name.is_empty() { "text" } else { "-text" };
-            }
             if name.is_empty() {
-                "no-flags".into()
-            } else {
-                name
+                name += "no-flags";
             }
+            name
         }
         Some((Event::Call(c), _)) => match c {
             Call::OpenActive { .. } => "connect".into(),
@@ -130,11 +142,41 @@ pub fn finding(stack: &dyn Stack, script: &Script, run: &Run) -> Option<Finding>
         }
         End::Diverges(u) => u,
     };
+    let (first_state, first_why) = *u.against.first()?;
+    // If one segment was treated oddly, that is its name.
+    for (n, m) in run.moments.iter().enumerate().rev() {
+        let Some((Event::Segment(_), _)) = m.input else {
+            continue;
+        };
+        let state = n
+            .checked_sub(1)
+            .and_then(|n| run.moments[n].states.first())
+            .copied()
+            .unwrap_or_default();
+        for odd in [Oddity::Ignores, Oddity::Overfills] {
+            if explained_by(&run.moments, stack.terms(), first_rules(), Some((n, odd))) {
+                let (word, what) = match odd {
+                    Oddity::Ignores => (
+                        "ignored",
+                        "a segment is dropped without an answer and without effect",
+                    ),
+                    Oddity::Overfills => {
+                        ("overfilled", "what does not fit into the window is taken")
+                    }
+                };
+                let id = format!("{word}/{}/{}", state_id(state), trigger(m));
+                let what = format!("{what}: {} in {}", input_words(m), state.name());
+                return named(id, Class::Must, "RFC 9293 3.10.7", what);
+            }
+        }
+    }
     // If it is one clause that is missing, that is its name.
-    for rule in RULES {
-        let rules = first_rules().without(rule.rule);
-        if explained_by(&run.moments, stack.terms(), rules).is_ok() {
-            let class = match level(rule.rule) {
+    for rule in NAMED_BY_RULE {
+        let rules = first_rules().without(rule);
+        let plain = !matches!(first_why, Why::Unanswered | Why::Read);
+        if plain && explained_by(&run.moments, stack.terms(), rules, None) {
+            let (class, rule) = (level(rule), rule.info());
+            let class = match class {
                 Level::Must => Class::Must,
                 Level::Should => Class::Should,
             };
@@ -144,6 +186,15 @@ pub fn finding(stack: &dyn Stack, script: &Script, run: &Run) -> Option<Finding>
             );
             return named(format!("without-{}", rule.id), class, rule.source, what);
         }
+    }
+    if matches!(first_why, Why::BareReset | Why::AfterFin | Why::EarlyProbe) {
+        let (section, class) = section(first_why);
+        return named(
+            first_why.id(),
+            class,
+            section,
+            format!("{first_why} ({})", first_state.name()),
+        );
     }
     // The reason of the state that got furthest would be best; the most frequent reading is near enough.
     let (state, why) = *u.against.first()?;
@@ -289,9 +340,4 @@ pub fn ladder(run: &Run) -> String {
         }
     }
     out
-}
-
-/// Whether a segment has a bit, for those that look at runs.
-pub fn carries(m: &Moment, flag: Flags) -> bool {
-    m.seen.segments.iter().any(|s| s.is(flag))
 }

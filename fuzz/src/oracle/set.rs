@@ -39,6 +39,15 @@ pub enum Why {
     /// A RST that nothing calls for, or with other numbers.
     #[error("a RST that is not the one this state sends")]
     Reset,
+    /// The RST that answers a segment without ACK has none either.
+    #[error("a RST without ACK, for a segment without ACK")]
+    BareReset,
+    /// What follows the peer's FIN is acknowledged.
+    #[error("what came behind the peer's FIN is acknowledged")]
+    AfterFin,
+    /// Text at once into a closed window.
+    #[error("a probe at once, when the window has just been found closed")]
+    EarlyProbe,
     /// The RST is missing.
     #[error("the RST this state sends did not come")]
     NoReset,
@@ -276,6 +285,15 @@ impl Oracle {
         }
     }
 
+    /// The next input finds a receive buffer that is larger by a byte, or no more.
+    pub fn widen(&mut self, wider: bool) {
+        self.terms.buffer = if wider {
+            self.terms.buffer + 1
+        } else {
+            self.terms.buffer - 1
+        };
+    }
+
     /// What is known without knowing the state.
     fn note(&mut self, seen: &Seen) {
         for s in &seen.segments {
@@ -342,7 +360,9 @@ impl Oracle {
             s.owed > 0,
             self.edge,
         )?;
-        if acknowledged || !has_connection(after.tcb.state) {
+        let aborted =
+            after.tcb.state == TcpState::TimeWait && Spec::observe(c, &after.tcb).lingering;
+        if acknowledged || aborted || !has_connection(after.tcb.state) {
             (after.owed, after.must) = (0, false);
         } else if acknowledges(&out, &s.tcb, &after.tcb) {
             let must = self.must_acknowledge(s, &after, c, e);
@@ -375,6 +395,9 @@ impl Oracle {
                 true
             }
             Event::Call(Call::OpenActive { .. } | Call::OpenPassive { .. }) => {
+                if s.tcb.state == TcpState::Listen && reply.is_some() {
+                    return Ok(true);
+                }
                 s.tcb.state != TcpState::Listen
             }
             _ => false,
@@ -443,7 +466,7 @@ impl Oracle {
             return Err(Why::NoAck);
         }
         if !syn_only && o.ack != s.tcb.rcv_nxt {
-            return Err(Why::Acknowledgment);
+            return Err(view.acknowledged_wrongly(o));
         }
         if !view.offers(o, self.edge) {
             return Err(Why::Window);
