@@ -138,7 +138,7 @@ fn campaign(a: &Asked) -> Result<ExitCode, Usage> {
     print!("{all}");
     let mut unexpected = 0;
     for (count, f) in all.findings.values() {
-        let reason = known.iter().find(|k| k.id == f.id);
+        let reason = known.iter().find(|k| k.is_about(&f.id));
         println!(
             "\n{} ({count} scripts): {}; {}\n  {}",
             f.id,

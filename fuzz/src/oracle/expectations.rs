@@ -1,14 +1,29 @@
 //! The divergences of a stack that are known, each with its reason: a text file, one a line, `id | RFC section | reason`.
+//! In an id `*` stands for any part between slashes, and `a,b` for either.
 
 /// A known divergence.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Expectation {
-    /// The finding's name.
+    /// The finding's name, or a pattern.
     pub id: String,
     /// RFC and section.
     pub section: String,
     /// Why it is as it is.
     pub reason: String,
+}
+
+impl Expectation {
+    /// Whether it is about the finding of that name.
+    pub fn is_about(&self, id: &str) -> bool {
+        let (mut pattern, mut parts) = (self.id.split('/'), id.split('/'));
+        loop {
+            match (pattern.next(), parts.next()) {
+                (None, None) => return true,
+                (Some(p), Some(part)) if p == "*" || p.split(',').any(|p| p == part) => {}
+                _ => return false,
+            }
+        }
+    }
 }
 
 /// A line that is no expectation.

@@ -49,6 +49,10 @@ pub const FREEDOM: &[(&str, &str)] = &[
         "RFC 9293 3.8.6.2.2: silly windows; it never shrinks (SHLD-14), half the buffer is announced",
     ),
     (
+        "whether text is judged by the window last offered or by the room there is",
+        "RFC 9293 3.3.1: RCV.WND is both",
+    ),
+    (
         "the window once the peer's FIN is in, and on SYN and RST",
         "nothing can be sent into it; a SYN's is an offer",
     ),

@@ -104,7 +104,14 @@ pub enum Why {
 impl Why {
     /// A word for it.
     pub fn id(self) -> String {
-        format!("{self:?}").to_lowercase()
+        let mut id = String::new();
+        for c in format!("{self:?}").chars() {
+            if c.is_uppercase() && !id.is_empty() {
+                id.push('-');
+            }
+            id.push(c.to_ascii_lowercase());
+        }
+        id
     }
 }
 
@@ -212,7 +219,12 @@ impl Oracle {
         self.quiet = 0;
         let (mut next, mut against) = (Next::default(), Vec::new());
         for s in &self.states {
-            for c in readings(&self.terms, self.rules, s.tcb.state, &e) {
+            let mut all = readings(&self.terms, self.rules, s.tcb.state, &e);
+            if matches!(e, Event::Segment(_)) {
+                let as_offered: Vec<_> = all.iter().filter_map(|c| self.as_offered(s, c)).collect();
+                all.extend(as_offered);
+            }
+            for c in all {
                 match self.one(s, &c, e, reply, seen) {
                     Ok(after) => next.add(after),
                     Err(why) => against.push((s.tcb.state, why)),
@@ -317,6 +329,17 @@ impl Oracle {
         }
     }
 
+    /// The reading in which the window is what was last offered, not what there is room for by now.
+    fn as_offered(&self, s: &State, c: &Config) -> Option<Config> {
+        let room = s.tcb.rcv_nxt + u32::from(Spec::observe(c, &s.tcb).rcv_wnd);
+        let less = room - self.edge?;
+        let buffer = c.receive_buffer.checked_sub(u8::try_from(less).ok()?)?;
+        (less > 0).then_some(Config {
+            receive_buffer: buffer,
+            ..*c
+        })
+    }
+
     /// One state, one reading.
     fn one(
         &self,
@@ -352,7 +375,8 @@ impl Oracle {
             };
         }
         self.told(s, &out, seen)?;
-        let views = [View::of(c, &s.tcb), View::of(c, &after.tcb)];
+        let plain = &self.plain();
+        let views = [View::of(plain, &s.tcb), View::of(plain, &after.tcb)];
         let acknowledged = group(
             [&views[0], &views[1]],
             &out,
