@@ -192,8 +192,11 @@ impl Driver<'_> {
             Event::Timer(_) | Event::Tick => return Ok(()),
         };
         let (at, subject) = (self.at, &mut self.subject);
-        let reply =
-            catch_unwind(AssertUnwindSafe(|| subject.input(at, input))).map_err(|_| panicked())?;
+        let reply = catch_unwind(AssertUnwindSafe(|| subject.input(at, input)));
+        let Ok(reply) = reply else {
+            self.remember(Some((e, None)), Seen::default());
+            return Err(panicked());
+        };
         let reply = match reply {
             Ok(()) => None,
             Err(SubjectError::Call(e)) => Some(e),

@@ -1,5 +1,7 @@
 use super::campaign::Campaign;
+use super::drive::drive;
 use super::expectations;
+use super::finding::finding;
 use super::script::Script;
 use crate::subjects::{Farewell, Mutant, Mutation, Smoltcp};
 
@@ -59,6 +61,26 @@ fn every_mistake_is_caught() {
             all.conform
         );
     }
+}
+
+#[test]
+fn reproducers_show_what_they_say() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/reproducers/smoltcp");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        let said = text
+            .strip_prefix("# ")
+            .and_then(|t| t.split_once(": "))
+            .unwrap()
+            .0;
+        let script = Script::read(&text).unwrap();
+        let run = drive(&Smoltcp, &script).unwrap();
+        let found = finding(&Smoltcp, &script, &run).map(|f| f.id);
+        assert_eq!(found.as_deref(), Some(said));
+        count += 1;
+    }
+    assert!(count >= 17);
 }
 
 #[test]
