@@ -8,9 +8,11 @@
 
 pub mod engine;
 pub mod lockstep;
+pub mod oracle;
 pub mod replay;
 pub mod scripts;
 pub mod subject;
+pub mod subjects;
 pub mod targets;
 #[cfg(feature = "worlds")]
 pub mod worlds;

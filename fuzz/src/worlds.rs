@@ -165,9 +165,6 @@ pub fn registry() -> Registry {
 /// The command `conform`: that of the model over these worlds, at smoke size unless another is asked for.
 pub fn conform(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut args: Vec<OsString> = args.into_iter().collect();
-    if args.get(1).is_some_and(|a| a == "scripts") {
-        return crate::scripts::run(&args[2..]);
-    }
     if args.len() == 1 {
         args.push("check".into());
     }

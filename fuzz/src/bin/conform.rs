@@ -1,7 +1,38 @@
-//! The command `conform`: the engine in the model's worlds.
+//! The command `conform`: the engine in the model's worlds (with the feature `worlds`), in lockstep with the specification,
+//! and it and other stacks under the oracle.
 
+use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
+use farewell_fuzz::{oracle, scripts};
+
 fn main() -> ExitCode {
-    farewell_fuzz::worlds::conform(std::env::args_os())
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let rest = args.get(2..).unwrap_or_default();
+    match args.get(1).and_then(|a| a.to_str()) {
+        Some("scripts") => scripts::run(rest),
+        Some("run") => oracle::command::run(rest),
+        Some("replay")
+            if rest
+                .first()
+                .is_some_and(|f| oracle::command::is_script(Path::new(f))) =>
+        {
+            oracle::command::replay(rest)
+        }
+        _ => worlds(args),
+    }
+}
+
+#[cfg(feature = "worlds")]
+fn worlds(args: Vec<OsString>) -> ExitCode {
+    farewell_fuzz::worlds::conform(args)
+}
+
+#[cfg(not(feature = "worlds"))]
+fn worlds(_: Vec<OsString>) -> ExitCode {
+    eprintln!(
+        "conform: built without the feature `worlds`: only scripts, run and replay of a script are here"
+    );
+    ExitCode::from(2)
 }

@@ -98,6 +98,16 @@ impl Live {
     }
 }
 
+/// A packet for a subject's host, `192.0.2.1` port 80, from `192.0.2.2` port 4242.
+pub fn packet_to_subject(s: &Segment) -> Vec<u8> {
+    packet(s, &ARRIVING)
+}
+
+/// A packet for the peer.
+pub fn packet_from_subject(s: &Segment) -> Vec<u8> {
+    packet(s, &ARRIVING.reversed())
+}
+
 /// The packet of a segment.
 fn packet(s: &Segment, addresses: &Addresses) -> Vec<u8> {
     let mut header = to_wire(s);

@@ -13,6 +13,7 @@ pub mod stack;
 pub mod timewait;
 pub mod wire;
 
+pub(crate) use seeded::Random;
 pub use seeded::{corpus, inputs, random, seeded};
 
 /// A name and the body that goes by it.

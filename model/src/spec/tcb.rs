@@ -319,7 +319,7 @@ impl Tcb {
 
     /// Whether our SYN is still unacknowledged. After 2^32 bytes SND.UNA is ISS again, and what is there is text or the FIN.
     #[inline]
-    pub(crate) fn syn_in_flight(&self) -> bool {
+    pub fn syn_in_flight(&self) -> bool {
         if self.snd_una != self.iss {
             return false;
         }
@@ -336,7 +336,7 @@ impl Tcb {
 
     /// Whether our FIN is in flight.
     #[inline]
-    pub(crate) fn fin_in_flight(&self) -> bool {
+    pub fn fin_in_flight(&self) -> bool {
         self.has(Flag::FinSent) && self.snd_una != self.snd_nxt
     }
 

@@ -11,7 +11,7 @@ use farewell_model::endpoint::TcpState;
 use farewell_model::spec::transition::{IN_DEFAULT_PROFILE, TABLE};
 
 use super::{Seeds, case};
-pub use play::{Came, play};
+pub use play::{Came, play, words};
 pub use script::{Anchor, Op, Parting, Place, Script, Setup, Shape};
 
 /// Plays a script; panics at the first difference.

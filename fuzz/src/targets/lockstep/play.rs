@@ -505,7 +505,8 @@ fn black_box(live: &Live, o: &Observed, out: &[&Effects], outputs: &[Output]) ->
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
-fn words(s: &Segment) -> String {
+/// A segment in words.
+pub fn words(s: &Segment) -> String {
     let mut text = format!("{:?} seq={} ", s.flags, s.seq.raw());
     if s.is(Flags::ACK) {
         text += &format!("ack={} ", s.ack.raw());

@@ -1,0 +1,124 @@
+//! Many random scripts, and what was found.
+
+use std::collections::BTreeMap;
+
+use farewell_model::endpoint::TcpState;
+
+use super::drive::{End, drive};
+use super::finding::{Finding, finding, minimised};
+use super::script::Script;
+use crate::subject::SubjectError;
+use crate::subjects::Stack;
+
+/// What many scripts came to.
+#[derive(Clone, Debug, Default)]
+pub struct Campaign {
+    /// Scripts done.
+    pub scripts: u64,
+    /// For which everything is explained.
+    pub conform: u64,
+    /// For which too much is.
+    pub undecided: u64,
+    /// Scripts in which some explanation was in each state.
+    pub states: [u64; 11],
+    /// Segments in and out.
+    pub segments: [u64; 2],
+    /// The most states that were followed at a time.
+    pub largest: usize,
+    /// How often each was found, the shortest script of each.
+    pub findings: BTreeMap<String, (u64, Finding)>,
+}
+
+impl Campaign {
+    /// Does `count` scripts of a seed to a stack.
+    ///
+    /// # Errors
+    ///
+    /// The stack cannot be had.
+    pub fn run(stack: &dyn Stack, seed: u64, count: u64) -> Result<Campaign, SubjectError> {
+        let mut all = Campaign::default();
+        for n in 0..count {
+            let script = Script::random(script_seed(seed, n), stack.terms().full_close);
+            all.add(stack, &script)?;
+        }
+        Ok(all)
+    }
+
+    /// Does one more.
+    ///
+    /// # Errors
+    ///
+    /// The stack cannot be had.
+    pub fn add(&mut self, stack: &dyn Stack, script: &Script) -> Result<(), SubjectError> {
+        let run = drive(stack, script)?;
+        self.scripts += 1;
+        self.largest = self.largest.max(run.largest);
+        let mut reached = [false; 11];
+        for s in run.moments.iter().flat_map(|m| &m.states) {
+            reached[*s as usize] = true;
+        }
+        for (count, reached) in self.states.iter_mut().zip(reached) {
+            *count += u64::from(reached);
+        }
+        for (_, out, _) in &run.packets {
+            self.segments[usize::from(*out)] += 1;
+        }
+        match run.end {
+            End::Conforms => self.conform += 1,
+            End::Undecided => self.undecided += 1,
+            End::Diverges(_) | End::Broken(_) => {
+                if let Some(f) = finding(stack, script, &run) {
+                    let known = self
+                        .findings
+                        .entry(f.id.clone())
+                        .or_insert_with(|| (0, f.clone()));
+                    known.0 += 1;
+                    if f.script.steps.len() < known.1.script.steps.len() {
+                        known.1 = f;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes every script as short as can be.
+    ///
+    /// # Errors
+    ///
+    /// The stack cannot be had.
+    pub fn minimise(&mut self, stack: &dyn Stack) -> Result<(), SubjectError> {
+        for (_, f) in self.findings.values_mut() {
+            *f = minimised(stack, f)?;
+        }
+        Ok(())
+    }
+}
+
+/// The seed of the n-th script.
+fn script_seed(seed: u64, n: u64) -> u64 {
+    seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        .wrapping_add(n.wrapping_mul(0xd134_2543_de82_ef95))
+}
+
+impl std::fmt::Display for Campaign {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let diverge: u64 = self.findings.values().map(|(n, _)| n).sum();
+        let [arrived, left] = self.segments;
+        writeln!(
+            f,
+            "{} scripts: {} conform, {diverge} diverge, {} undecided; {arrived} segments in, {left} out; at most {} states of the specification at a time",
+            self.scripts, self.conform, self.undecided, self.largest
+        )?;
+        write!(f, "scripts that came to")?;
+        for (s, n) in TcpState::ALL.into_iter().zip(self.states) {
+            write!(
+                f,
+                "  {} {:.1} %",
+                s.name(),
+                100.0 * n as f64 / self.scripts.max(1) as f64
+            )?;
+        }
+        writeln!(f)
+    }
+}

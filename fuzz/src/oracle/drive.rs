@@ -1,0 +1,337 @@
+//! Doing a script to a stack, under the oracle's eyes.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use farewell_model::endpoint::{CallError, Event, Flags, MAX_DATA, Segment, TcpState};
+use farewell_model::rules::RuleSet;
+use farewell_model::seq::Seq;
+
+use super::freedom::{QUANTUM, strict};
+use super::script::{Peer, Script, Step};
+use super::set::{Oracle, Seen, Stop, Unexplained};
+use crate::engine::{from_wire, packet_to_subject};
+use crate::subject::{Input, Micros, Output, Subject, SubjectError};
+use crate::subjects::{Stack, Terms};
+use crate::targets::lockstep::Anchor;
+
+/// After a script its connections are watched this long, in ticks.
+const WATCHED: u32 = 160;
+/// And a stack where there are none, this long.
+const CLOSED_WATCHED: u32 = 8;
+/// Segments that may arrive again.
+const REMEMBERED: usize = 16;
+
+/// Something that happened, and what came out at once.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    /// Microseconds since the beginning.
+    pub at: Micros,
+    /// What went in and the reply to it; none for a tick that passed.
+    pub input: Option<(Event, Option<CallError>)>,
+    /// What came out.
+    pub seen: Seen,
+    /// The states that explain it.
+    pub states: Vec<TcpState>,
+}
+
+/// How it ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum End {
+    /// There is an explanation for everything.
+    Conforms,
+    /// There are too many.
+    Undecided,
+    /// There is none for the last moment.
+    Diverges(Unexplained),
+    /// The stack panicked, or said something that is no TCP, or that the model cannot say.
+    Broken(String),
+}
+
+/// What came of a script.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Everything that happened.
+    pub moments: Vec<Moment>,
+    /// How it ended.
+    pub end: End,
+    /// Packets in and out with their moments, as a capture has them; `true` for out.
+    pub packets: Vec<(Micros, bool, Vec<u8>)>,
+    /// The most states that the oracle had to follow.
+    pub largest: usize,
+}
+
+struct Driver<'a> {
+    script: &'a Script,
+    subject: Box<dyn Subject>,
+    oracle: Oracle,
+    at: Micros,
+    arrived: Vec<Segment>,
+    /// SYNs of new incarnations that came out.
+    lives: u32,
+    last_iss: Option<Seq>,
+    run: Run,
+}
+
+/// Does the script to a fresh stack.
+///
+/// # Errors
+///
+/// The stack cannot be had.
+pub fn drive(stack: &dyn Stack, script: &Script) -> Result<Run, SubjectError> {
+    let mut d = Driver {
+        script,
+        subject: stack.start()?,
+        oracle: Oracle::new(stack.terms()),
+        at: 0,
+        arrived: Vec::new(),
+        lives: 0,
+        last_iss: None,
+        run: Run {
+            moments: Vec::new(),
+            end: End::Conforms,
+            packets: Vec::new(),
+            largest: 0,
+        },
+    };
+    if let Err(end) = d.all() {
+        d.run.end = end;
+    }
+    d.run.largest = d.oracle.largest;
+    Ok(d.run)
+}
+
+/// Something that a stack might do at one moment, and the specification does not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Oddity {
+    /// The segment is dropped in silence.
+    Ignores,
+    /// A byte or FIN is taken that there is no room for.
+    Overfills,
+}
+
+/// Whether these moments have an explanation by other rules, or if one input is treated oddly.
+pub fn explained_by(
+    moments: &[Moment],
+    terms: Terms,
+    rules: RuleSet,
+    odd: Option<(usize, Oddity)>,
+) -> bool {
+    let mut oracle = Oracle::with_rules(terms, rules);
+    moments.iter().enumerate().all(|(n, m)| {
+        let how = odd.filter(|(at, _)| *at == n).map(|(_, how)| how);
+        if how == Some(Oddity::Ignores) {
+            return m.seen == Seen::default();
+        }
+        if how == Some(Oddity::Overfills) {
+            oracle.widen(true);
+        }
+        let judged = match m.input {
+            Some((e, reply)) => oracle.input(e, reply, &m.seen),
+            None => oracle.quantum(&m.seen),
+        };
+        if how == Some(Oddity::Overfills) {
+            oracle.widen(false);
+        }
+        judged.is_ok()
+    })
+}
+
+/// The rules of the first judgement.
+pub fn first_rules() -> RuleSet {
+    strict()
+}
+
+impl Driver<'_> {
+    fn all(&mut self) -> Result<(), End> {
+        for step in &self.script.steps {
+            match *step {
+                Step::Call(call) => self.input(Event::Call(call))?,
+                Step::Segment(p) => {
+                    let s = self.segment(&p);
+                    if self.arrived.len() == REMEMBERED {
+                        self.arrived.remove(0);
+                    }
+                    self.arrived.push(s);
+                    self.input(Event::Segment(s))?;
+                }
+                Step::Again(n) => {
+                    let from_last = usize::from(n) + 1;
+                    let again = self.arrived.len().checked_sub(from_last);
+                    if let Some(s) = again.and_then(|n| self.arrived.get(n)) {
+                        self.input(Event::Segment(*s))?;
+                    }
+                }
+                Step::Wait(ms) => {
+                    for _ in 0..(Micros::from(ms) * 1_000).div_ceil(QUANTUM) {
+                        self.tick()?;
+                    }
+                }
+            }
+        }
+        let mut rest = WATCHED;
+        while rest > 0 {
+            self.tick()?;
+            let open = |s: &TcpState| !matches!(s, TcpState::Closed | TcpState::Listen);
+            if !self.oracle.names().iter().any(open) {
+                rest = rest.min(CLOSED_WATCHED);
+            }
+            rest -= 1;
+        }
+        Ok(())
+    }
+
+    fn input(&mut self, e: Event) -> Result<(), End> {
+        let isn = Some(self.script.isn.wrapping_add(self.lives * 0x100));
+        let input = match e {
+            Event::Call(call) => Input::Call(call, isn),
+            Event::Segment(s) => {
+                let bytes = packet_to_subject(&s);
+                self.run.packets.push((self.at, false, bytes.clone()));
+                Input::Packet(bytes, isn)
+            }
+            Event::Timer(_) | Event::Tick => return Ok(()),
+        };
+        let (at, subject) = (self.at, &mut self.subject);
+        let reply = catch_unwind(AssertUnwindSafe(|| subject.input(at, input)));
+        let Ok(reply) = reply else {
+            self.remember(Some((e, None)), Seen::default());
+            return Err(panicked());
+        };
+        let reply = match reply {
+            Ok(()) => None,
+            Err(SubjectError::Call(e)) => Some(e),
+            Err(SubjectError::Broken(why)) => {
+                self.remember(Some((e, None)), Seen::default());
+                return Err(End::Broken(why));
+            }
+        };
+        let seen = self.seen();
+        self.remember(Some((e, reply)), seen.clone().unwrap_or_default());
+        let judged = self.oracle.input(e, reply, &seen?);
+        self.judged(judged)
+    }
+
+    fn tick(&mut self) -> Result<(), End> {
+        self.at += QUANTUM;
+        let seen = self.seen();
+        self.remember(None, seen.clone().unwrap_or_default());
+        let judged = self.oracle.quantum(&seen?);
+        self.judged(judged)
+    }
+
+    fn remember(&mut self, input: Option<(Event, Option<CallError>)>, seen: Seen) {
+        for s in seen.segments.iter().filter(|s| s.is(Flags::SYN)) {
+            if self.last_iss != Some(s.seq) {
+                self.lives += 1;
+                self.last_iss = Some(s.seq);
+            }
+        }
+        self.run.moments.push(Moment {
+            at: self.at,
+            input,
+            seen,
+            states: Vec::new(),
+        });
+    }
+
+    fn judged(&mut self, judged: Result<(), Stop>) -> Result<(), End> {
+        match judged {
+            Ok(()) => {
+                let names = self.oracle.names();
+                if let Some(last) = self.run.moments.last_mut() {
+                    last.states = names;
+                }
+                Ok(())
+            }
+            Err(Stop::Undecided) => Err(End::Undecided),
+            Err(Stop::Unexplained(u)) => Err(End::Diverges(u)),
+        }
+    }
+
+    /// All that has come out until now.
+    fn seen(&mut self) -> Result<Seen, End> {
+        let mut outputs = Vec::new();
+        let (at, subject) = (self.at, &mut self.subject);
+        catch_unwind(AssertUnwindSafe(|| {
+            subject.advance(at, &mut |at, o| outputs.push((at, o)))
+        }))
+        .map_err(|_| panicked())?;
+        let mut seen = Seen::default();
+        for (at, output) in outputs {
+            match output {
+                Output::Packet(bytes) => {
+                    let s = segment(&bytes);
+                    self.run.packets.push((at, true, bytes));
+                    seen.segments.push(s.ok_or_else(|| {
+                        End::Broken("what came out is no segment of the model's".into())
+                    })?);
+                }
+                Output::Told(i) => seen.told.push(i),
+                Output::Read(bytes, end) => {
+                    seen.read.extend(bytes);
+                    seen.end |= end;
+                }
+            }
+        }
+        Ok(seen)
+    }
+
+    /// The peer's segment, with numbers.
+    fn segment(&self, p: &Peer) -> Segment {
+        let o = self.oracle.observed();
+        let known = !matches!(
+            o.state,
+            TcpState::Closed | TcpState::Listen | TcpState::SynSent
+        );
+        let initial = Seq::new(self.script.peer_isn) + self.lives * 0x100;
+        let peer_iss = if known { initial - 0x100 } else { initial };
+        let of = |(anchor, delta): (Anchor, i8), next: Seq, edge: Seq, initial: Seq| {
+            let from = match anchor {
+                Anchor::Next => next,
+                Anchor::Edge => edge,
+                Anchor::Initial => initial,
+                Anchor::Opposite => next + (1 << 31),
+                Anchor::Wild(n) => Seq::new(n),
+            };
+            from + i32::from(delta) as u32
+        };
+        let next = if known { o.rcv_nxt } else { initial };
+        let new_syn = p.flags == Flags::SYN && known;
+        let seq = of(
+            p.seq,
+            next,
+            next + u32::from(o.rcv_wnd),
+            if new_syn { initial } else { peer_iss },
+        );
+        let ack = of(p.ack, o.snd_nxt, o.snd_una, o.iss);
+        let mut text = [0; MAX_DATA];
+        for (n, b) in (0u32..).zip(&mut text[..usize::from(p.len).min(MAX_DATA)]) {
+            *b = b'a' + ((seq + n).raw() % 26) as u8;
+        }
+        Segment {
+            seq,
+            ack: if p.flags.has(Flags::ACK) {
+                ack
+            } else {
+                Seq::default()
+            },
+            flags: p.flags,
+            wnd: p.wnd,
+            len: p.len.min(MAX_DATA as u8),
+            text,
+            ts: None,
+        }
+    }
+}
+
+fn panicked() -> End {
+    End::Broken("the stack panicked".into())
+}
+
+/// The segment of a packet. Options are left out: what a SYN offers, the peer does not take.
+fn segment(bytes: &[u8]) -> Option<Segment> {
+    let p = farewell::wire::Packet::parse(bytes).ok()?;
+    let mut header = p.segment.header;
+    header.options = farewell::wire::Options::default();
+    from_wire(&header, p.segment.payload)
+}

@@ -1,0 +1,196 @@
+//! Whether what came out at one instant can come from the specification's step.
+
+use farewell_model::endpoint::Endpoint;
+use farewell_model::endpoint::{Effects, Flags, Segment, TcpState, Timer};
+use farewell_model::seq::Seq;
+use farewell_model::spec::{Config, Spec, Tcb};
+
+use super::set::Why;
+
+/// What a state looks like from outside, as far as segments go.
+pub(super) struct View<'a> {
+    pub(super) t: &'a Tcb,
+    pub(super) fin_received: bool,
+    pub(super) room: u32,
+    pub(super) persists: bool,
+}
+
+impl<'a> View<'a> {
+    pub(super) fn of(c: &Config, t: &'a Tcb) -> Self {
+        let o = Spec::observe(c, t);
+        View {
+            t,
+            fin_received: o.fin_received,
+            room: o.rcv_wnd.into(),
+            persists: Spec::armed(c, t).running.has(Timer::Persist),
+        }
+    }
+
+    /// Whether the segment repeats what is in flight: same numbers, same text.
+    pub(super) fn has_in_flight(&self, s: &Segment) -> bool {
+        let t = self.t;
+        if s.is(Flags::SYN) {
+            return t.syn_in_flight() && s.seq == t.iss && s.len == 0 && !s.is(Flags::FIN);
+        }
+        let text = t.snd_una + u32::from(t.syn_in_flight());
+        let end = t.snd_nxt - u32::from(t.fin_in_flight());
+        let from = s.seq - text;
+        let queued = t.queued.as_slice();
+        let there = s.seq_len() > 0
+            && from <= end - text
+            && from + u32::from(s.len) <= end - text
+            && queued.get(from as usize..from as usize + usize::from(s.len)) == Some(s.data());
+        there && (!s.is(Flags::FIN) || t.fin_in_flight() && s.seq + u32::from(s.len) == end)
+    }
+
+    /// What is wrong with the acknowledgment.
+    pub(super) fn acknowledged_wrongly(&self, s: &Segment) -> Why {
+        if self.fin_received && self.t.rcv_nxt.before(s.ack) {
+            Why::AfterFin
+        } else {
+            Why::Acknowledgment
+        }
+    }
+
+    /// The window is no larger than there is room for, and its right edge has not moved left.
+    pub(super) fn offers(&self, s: &Segment, edge: Option<Seq>) -> bool {
+        if self.fin_received || s.is(Flags::SYN) || s.is(Flags::RST) {
+            return true;
+        }
+        let offered = s.ack + u32::from(s.wnd);
+        offered.at_or_before(self.t.rcv_nxt + self.room)
+            && edge.is_none_or(|e| e.at_or_before(offered))
+    }
+}
+
+/// A segment that only acknowledges.
+pub(super) fn is_pure_ack(s: &Segment) -> bool {
+    s.flags == Flags::ACK && s.len == 0
+}
+
+/// Whether these segments, all that came out at once, are the step's: `owed` acknowledgments were due before it. Says whether
+/// the latest acknowledgment is among them.
+pub(super) fn group(
+    [before, after]: [&View<'_>; 2],
+    effects: &Effects,
+    seen: &[Segment],
+    owed: bool,
+    mut edge: Option<Seq>,
+) -> Result<bool, Why> {
+    let (t0, t1) = (before.t, after.t);
+    let fresh = effects.isn_used;
+    let mut wanted: Vec<Segment> = effects
+        .segments
+        .iter()
+        .filter(|s| s.is(Flags::SYN) || s.is(Flags::RST))
+        .copied()
+        .collect();
+    let owes = acknowledges(effects, t0, t1);
+    let mut allowance = u8::from(owes) + u8::from(owed);
+    let mut covered = if fresh { t1.snd_nxt } else { t0.snd_nxt };
+    let mut acknowledged = false;
+    for s in seen {
+        if s.is(Flags::RST) {
+            let same = |w: &Segment| {
+                let free = !w.is(Flags::ACK)
+                    && s.is(Flags::ACK)
+                    && (s.ack == t0.rcv_nxt || s.ack == t1.rcv_nxt);
+                w.is(Flags::RST) && w.seq == s.seq && (w.flags == s.flags && w.ack == s.ack || free)
+            };
+            let found = wanted.iter().position(same).ok_or_else(|| {
+                let bare =
+                    |w: &Segment| w.is(Flags::RST) && w.is(Flags::ACK) && s.flags == Flags::RST;
+                if wanted.iter().any(bare) {
+                    Why::BareReset
+                } else {
+                    Why::Reset
+                }
+            })?;
+            wanted.remove(found);
+            continue;
+        }
+        if s.is(Flags::SYN) {
+            let same = |w: &Segment| w.seq == s.seq && w.flags == s.flags && w.ack == s.ack;
+            match wanted.iter().position(same) {
+                Some(found) => drop(wanted.remove(found)),
+                None if before.has_in_flight(s)
+                    && s.ack
+                        == if s.is(Flags::ACK) {
+                            t0.rcv_nxt
+                        } else {
+                            Seq::default()
+                        } => {}
+                None => return Err(Why::Syn),
+            }
+            acknowledged |= s.is(Flags::ACK);
+            continue;
+        }
+        if !s.is(Flags::ACK) {
+            return Err(Why::NoAck);
+        }
+        if matches!(
+            t1.state,
+            TcpState::Closed | TcpState::Listen | TcpState::SynSent
+        ) && t0.state == t1.state
+        {
+            return Err(Why::Silence);
+        }
+        if s.ack != t1.rcv_nxt && s.ack != t0.rcv_nxt {
+            return Err(after.acknowledged_wrongly(s));
+        }
+        if !after.offers(s, edge) {
+            return Err(Why::Window);
+        }
+        let offered = s.ack + u32::from(s.wnd);
+        let opens = edge.is_some_and(|e| e.before(offered));
+        edge = Some(offered);
+        if is_pure_ack(s) {
+            if s.seq != t0.snd_nxt && s.seq != t1.snd_nxt && s.seq != covered {
+                return Err(Why::Sequence);
+            }
+            if allowance == 0 && !opens {
+                return Err(Why::Unasked);
+            }
+            allowance = allowance.saturating_sub(1);
+        } else {
+            if !after.has_in_flight(s) && !before.has_in_flight(s) {
+                let probe = after.persists && s.seq == t1.snd_nxt && s.seq_len() == 1;
+                return Err(if probe { Why::EarlyProbe } else { Why::Text });
+            }
+            let end = s.seq + s.seq_len();
+            if covered.before(s.seq) {
+                return Err(Why::Text);
+            }
+            if covered.before(end) {
+                covered = end;
+            }
+        }
+        acknowledged |= s.ack == t1.rcv_nxt;
+    }
+    if let Some(w) = wanted.first() {
+        return Err(if w.is(Flags::RST) {
+            Why::NoReset
+        } else {
+            Why::NoSyn
+        });
+    }
+    // What is past may be forgotten: TIME_WAIT and CLOSED have nothing to send.
+    let sends = effects
+        .segments
+        .iter()
+        .any(|s| !s.is(Flags::SYN) && !s.is(Flags::RST) && s.seq_len() > 0);
+    if sends && covered != t1.snd_nxt {
+        return Err(Why::Unsent);
+    }
+    Ok(acknowledged)
+}
+
+/// Whether the step owes an acknowledgment.
+pub(super) fn acknowledges(effects: &Effects, t0: &Tcb, t1: &Tcb) -> bool {
+    let carries = |s: &Segment| s.is(Flags::ACK) && !s.is(Flags::RST) && !s.is(Flags::SYN);
+    let advanced = t0.rcv_nxt != t1.rcv_nxt;
+    effects
+        .segments
+        .iter()
+        .any(|s| is_pure_ack(s) || advanced && carries(s))
+}

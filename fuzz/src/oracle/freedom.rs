@@ -1,0 +1,208 @@
+//! What the RFCs leave open, and for how long. What is not compared is one table, with a reason each.
+
+use farewell_model::endpoint::{Call, Event, TcpState};
+use farewell_model::rules::{Profile, Rule, RuleSet};
+use farewell_model::spec::choices::{Answers, OldSyn, Reopen, Restart, SynSentRst};
+use farewell_model::spec::{Choices, Config};
+
+use crate::subject::Micros;
+use crate::subjects::Terms;
+
+/// The grain of time: a tick of the specification.
+pub const QUANTUM: Micros = 250_000;
+/// An acknowledgment is delayed less than half a second (RFC 9293 3.8.6.3, MUST-40).
+pub const ACK_TICKS: u8 = 2;
+/// Answers to what is not acceptable may be throttled (RFC 5961 section 7): one a second.
+pub const THROTTLE_TICKS: u32 = 4;
+/// TIME_WAIT is over this long after it may be, in ticks.
+pub const OVERTIME: u8 = 8;
+/// What is unacknowledged is sent again within this many ticks, doubled by each time it was (RFC 6298: three seconds at most).
+pub const RETRANSMIT_TICKS: u32 = 13;
+/// And within a minute and a little in any case (RFC 6298 section 2.4).
+pub const RETRANSMIT_MOST: u32 = 4 * 66;
+
+/// Where a stack is free, and why.
+pub const FREEDOM: &[(&str, &str)] = &[
+    (
+        "when data is acknowledged, and with what",
+        "RFC 9293 3.8.6.3: up to half a second later, on any segment, several at once",
+    ),
+    (
+        "how text is cut into segments, whether FIN rides on it",
+        "RFC 9293 3.7: any; all of what may be sent goes out at once, for Nagle is off",
+    ),
+    (
+        "the order of acknowledgment and text within an instant",
+        "RFC 9293 3.10.7.4 acknowledges last, MUST-58 before",
+    ),
+    (
+        "when something is sent again, at the latest in the bound",
+        "RFC 6298; any part of what is in flight, same text",
+    ),
+    ("acknowledgment of segments ahead of RCV.NXT", "MAY-13"),
+    (
+        "segments ahead of RCV.NXT held or dropped",
+        "SHLD-31; each segment its own",
+    ),
+    (
+        "the window between what was offered and what there is room for",
+        "RFC 9293 3.8.6.2.2: silly windows; it never shrinks (SHLD-14), half the buffer is announced",
+    ),
+    (
+        "whether text is judged by the window last offered or by the room there is",
+        "RFC 9293 3.3.1: RCV.WND is both",
+    ),
+    (
+        "the window once the peer's FIN is in, and on SYN and RST",
+        "nothing can be sent into it; a SYN's is an offer",
+    ),
+    (
+        "a second answer to unacceptable segments within a second",
+        "RFC 5961 section 7",
+    ),
+    (
+        "ACK and acknowledgment on the RST of an ABORT",
+        "RFC 9293 3.10.5 shows none, 3.10.7.1 has one: RCV.NXT if it is there",
+    ),
+    (
+        "FIN into a closed window",
+        "RFC 9293 3.8.6.1 and 3.10.4: as data, or at once",
+    ),
+    (
+        "a probe: the next octet, counted in SND.NXT or not, or an old number",
+        "RFC 9293 3.8.6.1 does not say",
+    ),
+    (
+        "RST in TIME_WAIT closes or not",
+        "contradiction 1: RFC 9293 against RFC 1337 F1",
+    ),
+    ("what restarts 2 MSL", "contradiction 2"),
+    ("lingering after ABORT", "contradiction 3"),
+    (
+        "which check of the acknowledgment is first in SYN_RECEIVED",
+        "contradiction 4",
+    ),
+    ("a RST told in CLOSING and LAST_ACK", "contradiction 5"),
+    (
+        "reopening TIME_WAIT, and what a refused SYN draws",
+        "MAY-2; contradiction 6",
+    ),
+    ("the number of a RST in SYN_SENT", "contradiction 7"),
+    ("acknowledgments older than MAX.SND.WND", "MAY-12"),
+    (
+        "pure acknowledgments in TIME_WAIT answered or not",
+        "RFC 9293 3.10.7.4 first, against loops of acknowledgments",
+    ),
+    (
+        "the kind of a call's error; errors of CLOSE, ABORT and STATUS",
+        "the words of an interface are its own",
+    ),
+    ("a SEND that is refused for lack of room", "RFC 9293 3.10.2"),
+    (
+        "RECEIVE in CLOSED",
+        "the interface's own: RFC 9293 has no connection there",
+    ),
+];
+
+/// The rules that a conforming stack keeps: RFC 9293 with its SHOULDs.
+pub fn strict() -> RuleSet {
+    Profile::Hardened.rules()
+}
+
+fn config(terms: &Terms, rules: RuleSet) -> Config {
+    let ticks = |t: Micros| (t / QUANTUM).clamp(1, 250) as u8;
+    Config {
+        rules,
+        choices: Choices {
+            send: farewell_model::spec::choices::SendWhen::AtTheEnd,
+            ..Choices::default()
+        },
+        // One less: the stack's clock is not ours.
+        time_wait: ticks(terms.time_wait) - 1,
+        fin_wait_2: terms.fin_wait_2.map(|t| ticks(t) - 1),
+        user_timeout: None,
+        give_up: None,
+        keep_alive: None,
+        receive_buffer: terms.buffer,
+        fixed_window: false,
+        no_timer_in: None,
+    }
+}
+
+/// The configuration of what has no choice.
+pub fn plain(terms: &Terms, rules: RuleSet) -> Config {
+    config(terms, rules)
+}
+
+/// Every configuration that matters to this event in this state: all combinations of what is free.
+pub fn readings(terms: &Terms, rules: RuleSet, state: TcpState, e: &Event) -> Vec<Config> {
+    use TcpState::*;
+    let mut all = vec![config(terms, rules)];
+    let mut or = |change: &dyn Fn(&mut Config)| {
+        let more: Vec<Config> = all
+            .iter()
+            .map(|c| {
+                let mut c = *c;
+                change(&mut c);
+                c
+            })
+            .collect();
+        all.extend(more);
+    };
+    let without = |r: Rule| move |c: &mut Config| c.rules = c.rules.without(r);
+    match e {
+        Event::Call(call) => {
+            or(&|c| c.choices.fin_into_zero_window = true);
+            if matches!(call, Call::Abort | Call::Close) {
+                or(&without(Rule::AbortLingers));
+            }
+        }
+        Event::Segment(s) => match state {
+            SynSent => or(&|c| c.choices.syn_sent_rst = SynSentRst::ExactZero),
+            TimeWait => {
+                or(&|c| c.choices.answers = Answers::SequenceSpace);
+                or(&without(Rule::TimeWaitIgnoresRst));
+                or(&without(Rule::AckWindow));
+                or(&|c| c.choices.restart = Restart::EveryAnswer);
+                or(&|c| c.choices.restart = Restart::AsWritten);
+                or(&|c| c.choices.reopen = Reopen::Newer);
+                or(&|c| c.choices.old_syn = OldSyn::Drop);
+            }
+            Closed | Listen => {}
+            _ => {
+                or(&|c| c.choices.fin_into_zero_window = true);
+                or(&without(Rule::AckWindow));
+                or(&without(Rule::ReopenGoesBack));
+                if s.seq_len() > 0 {
+                    or(&|c| c.choices.reassembly = false);
+                    or(&without(Rule::AbortLingers));
+                }
+                or(&|c| c.choices.rst_tells_when_closing = false);
+                if state == SynReceived {
+                    or(&|c| c.choices.ack_check_first = false);
+                }
+            }
+        },
+        Event::Timer(_) | Event::Tick => {}
+    }
+    all
+}
+
+/// How much a clause weighs.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Level {
+    /// A MUST of RFC 9293, or what its section 3.10 prescribes.
+    Must,
+    /// A SHOULD.
+    Should,
+}
+
+/// A rule without which a stack is explained, and what that means.
+pub fn level(r: Rule) -> Level {
+    match r {
+        Rule::RstExact | Rule::SynChallenge | Rule::ResetUnread | Rule::ResetLateData => {
+            Level::Should
+        }
+        _ => Level::Must,
+    }
+}

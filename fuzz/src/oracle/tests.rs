@@ -1,0 +1,94 @@
+use super::campaign::Campaign;
+use super::drive::drive;
+use super::expectations;
+use super::finding::finding;
+use super::script::Script;
+use crate::subjects::{Farewell, Mutant, Mutation, Smoltcp};
+
+#[test]
+fn scripts_survive_being_written() {
+    for seed in 0..500 {
+        let script = Script::random(seed, true);
+        assert_eq!(Script::read(&script.to_string()), Ok(script));
+    }
+}
+
+#[test]
+fn lines_that_are_no_steps_are_refused() {
+    for line in [
+        "send 5",
+        "send",
+        "send x",
+        "receive -1",
+        "wait 600001",
+        "segment",
+        "segment SIN",
+        "segment ACK seq=next",
+        "jump",
+        "segment ACK len=9",
+        "segment ACK seq=next+200",
+        "again 300",
+        "peer-isn x",
+        "open sideways",
+        "segment ACK x",
+    ] {
+        let refused = Script::read(&format!("isn 1\n{line}")).unwrap_err();
+        assert_eq!(refused.line, 2, "{line}");
+    }
+}
+
+#[test]
+fn our_engine_conforms() {
+    let all = Campaign::run(&Farewell, 1, 3_000).unwrap();
+    let first = all
+        .findings
+        .values()
+        .next()
+        .map(|(_, f)| (&f.id, &f.what, f.script.to_string()));
+    assert!(first.is_none(), "{first:?}");
+    assert_eq!((all.conform, all.undecided), (3_000, 0));
+    // Scripts that never leave ESTABLISHED would say nothing.
+    assert!(all.states.iter().all(|n| *n * 100 >= all.scripts), "{all}");
+}
+
+#[test]
+fn every_mistake_is_caught() {
+    for mutation in Mutation::ALL {
+        let all = Campaign::run(&Mutant(mutation), 1, 600).unwrap();
+        assert!(
+            !all.findings.is_empty(),
+            "{} of 600 scripts conform to {mutation:?}",
+            all.conform
+        );
+    }
+}
+
+#[test]
+fn reproducers_show_what_they_say() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/reproducers/smoltcp");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        let said = text
+            .strip_prefix("# ")
+            .and_then(|t| t.split_once(": "))
+            .unwrap()
+            .0;
+        let script = Script::read(&text).unwrap();
+        let run = drive(&Smoltcp, &script).unwrap();
+        let found = finding(&Smoltcp, &script, &run).map(|f| f.id);
+        assert_eq!(found.as_deref(), Some(said));
+        count += 1;
+    }
+    assert!(count >= 17);
+}
+
+#[test]
+fn smoltcp_diverges_only_as_expected() {
+    let known = expectations::read(expectations::of("smoltcp")).unwrap();
+    let all = Campaign::run(&Smoltcp, 1, 2_000).unwrap();
+    for id in all.findings.keys() {
+        assert!(known.iter().any(|k| k.is_about(id)), "{id}");
+    }
+    assert_eq!(all.undecided, 0);
+}
