@@ -351,6 +351,21 @@ impl<P: Provide> Stack<P> {
         &self.configs.v4
     }
 
+    /// Changes the configuration, for the connections that are open as well: what they do next goes by it; a timer that runs
+    /// keeps its length, and what a handshake has agreed on stays. All TIME_WAITs last equally long, so that
+    /// [`Config::time_wait`] stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// A configuration that makes no sense; nothing is changed then.
+    pub fn set_config(&mut self, config: Config) -> Result<(), StackError> {
+        let mut config = config.validated()?;
+        config.mss = config.mss.min(LARGEST_MSS);
+        config.time_wait = self.configs.v4.time_wait;
+        self.configs = Configs::new(config);
+        Ok(())
+    }
+
     /// What gives buffers.
     pub fn provider(&self) -> &P {
         &self.provider
