@@ -59,7 +59,9 @@ pub(crate) enum Kind {
         connected: bool,
         /// A call told so.
         told: bool,
-        /// Our FIN is acknowledged, or there will be no connection any more.
+        /// The peer has all our text and our FIN.
+        finished: bool,
+        /// It ended otherwise than by its FINs.
         over: bool,
     },
 }
@@ -146,6 +148,7 @@ impl Calls {
                 if let Kind::Connection {
                     handle,
                     connected,
+                    finished,
                     over,
                     ..
                 } = &mut socket.kind
@@ -156,14 +159,19 @@ impl Calls {
                             *connected = true;
                             continue;
                         }
+                        Indication::Closed => {
+                            *finished = true;
+                            continue;
+                        }
                         Indication::Readable | Indication::Writable => continue,
-                        Indication::Closed => None,
-                        Indication::Reset => Some(Errno::CONNRESET),
-                        Indication::Refused => Some(Errno::CONNREFUSED),
-                        Indication::UserTimeout | Indication::GaveUp => Some(Errno::TIMEDOUT),
+                        // What the RFC calls reset before there was a connection, sockets call refused.
+                        Indication::Reset if !*connected => Errno::CONNREFUSED,
+                        Indication::Reset => Errno::CONNRESET,
+                        Indication::Refused => Errno::CONNREFUSED,
+                        Indication::UserTimeout | Indication::GaveUp => Errno::TIMEDOUT,
                     };
                     *over = true;
-                    socket.error = error.or(socket.error);
+                    socket.error = Some(error);
                 }
             }
         }
@@ -301,6 +309,7 @@ impl Calls {
                 handle,
                 connected: true,
                 told: true,
+                finished: false,
                 over: false,
             };
             let nonblocking = flags & libc::SOCK_NONBLOCK != 0;
@@ -396,6 +405,7 @@ impl Calls {
             handle,
             connected: false,
             told: false,
+            finished: false,
             over: false,
         };
         Err(Errno::INPROGRESS)
@@ -573,6 +583,7 @@ impl Calls {
         if let Kind::Connection {
             handle,
             connected: true,
+            finished: false,
             over: false,
             ..
         } = &socket.kind
