@@ -89,9 +89,11 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// The call's; EDEADLK if nothing can happen that it waits for; ETIMEDOUT if nobody did anything for [`PATIENCE`].
+    /// The call's; EDEADLK if nothing can happen that it waits for, or not within [`LONGEST_WAIT`]; ETIMEDOUT if nobody did
+    /// anything for [`PATIENCE`].
     pub fn call<T>(&self, mut attempt: impl FnMut(&mut Calls) -> Outcome<T>) -> Result<T, Errno> {
         let me = thread::current().id();
+        let mut end = None;
         let mut inner = self.lock();
         if me != self.script {
             inner.busy.push(me);
@@ -105,7 +107,8 @@ impl Host {
             };
             if me == self.script {
                 inner = self.settle(inner);
-                let Some(next) = inner.next(until) else {
+                let end = *end.get_or_insert(inner.calls.now() + LONGEST_WAIT);
+                let Some(next) = inner.next(until).filter(|next| *next <= end) else {
                     break Err(Errno::DEADLK);
                 };
                 inner.calls.step(next);

@@ -720,3 +720,26 @@ unsafe fn give(value: &[u8], to: *mut c_void, len: *mut socklen_t) -> Result<(),
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// No panic leaves the library, and the next call finds it as it was.
+    #[test]
+    fn a_panic_becomes_an_error() {
+        let host = Host::new(&Settings::default()).unwrap();
+        let user: User = std::ptr::from_ref(&host).cast_mut().cast();
+        let errno = || std::io::Error::last_os_error().raw_os_error();
+        // SAFETY: a host that outlives the calls.
+        unsafe {
+            let n: c_int = done(user, |host| {
+                host.at_once(|_| -> Result<(), Errno> { panic!("planted") })
+            });
+            assert_eq!((n, errno()), (-1, Some(libc::EIO)));
+            assert!(socket(user, libc::AF_INET, libc::SOCK_STREAM, 0) >= 0);
+            let n: c_int = guarded(user, |_| Ok(usize::MAX));
+            assert_eq!((n, errno()), (-1, Some(libc::EOVERFLOW)));
+        }
+    }
+}
