@@ -1,6 +1,6 @@
 //! Options of sockets: `setsockopt`, `getsockopt`, `fcntl`, `ioctl`.
 //!
-//! Nagle, keep-alives and the user timeout are settings of the whole host in the engine: an option that sets one sets it for
+//! Nagle, keep-alives, the MSS and the user timeout are settings of the whole host in the engine: an option that sets one sets it for
 //! all connections. Buffers are as large as was asked for, not twice as in Linux.
 
 use std::sync::atomic::Ordering;
@@ -80,6 +80,10 @@ impl Calls {
                 self.configure(|c| c.keep_alive = keep_alive)?;
             }
             (libc::IPPROTO_TCP, libc::TCP_NODELAY) => self.configure(|c| c.nagle = !on)?,
+            (libc::IPPROTO_TCP, libc::TCP_MAXSEG) => {
+                let mss = u16::try_from(int).map_err(|_| Errno::INVAL)?;
+                self.configure(|c| c.mss = mss)?;
+            }
             // The engine's interval between probes is its silence before the first.
             (libc::IPPROTO_TCP, libc::TCP_KEEPIDLE | libc::TCP_KEEPINTVL) => {
                 let seconds = u16::try_from(int).ok().filter(|s| (1..=32_767).contains(s));
@@ -139,6 +143,7 @@ impl Calls {
             (libc::SOL_SOCKET, libc::SO_PROTOCOL) => libc::IPPROTO_TCP,
             (libc::SOL_SOCKET, libc::SO_ACCEPTCONN) => (state == State::Listen).into(),
             (libc::IPPROTO_TCP, libc::TCP_NODELAY) => (!config.nagle).into(),
+            (libc::IPPROTO_TCP, libc::TCP_MAXSEG) => config.mss.into(),
             (libc::IPPROTO_TCP, libc::TCP_KEEPIDLE | libc::TCP_KEEPINTVL) => {
                 let idle = options.keep_idle.map(i32::from);
                 idle.unwrap_or(keep.map_or(TWO_HOURS, |k| k.idle).as_secs() as i32)

@@ -9,6 +9,7 @@ mod common {
     pub(crate) use library::library;
 }
 
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Instant;
 
 use common::loaded::{ACK, FIN, Loaded, NOWHERE, PEER, PORT, RST, SYN, told};
@@ -68,6 +69,25 @@ fn time_wait_is_reopened_with_a_number_above() {
     l.arrives(40_000, PORT, ACK, 101, answer.seq.wrapping_add(1), b"again");
     let new = l.accept(listener).unwrap() as i32;
     assert_eq!(l.read(new, &mut [0; 10]), Ok(5));
+}
+
+/// RFC 9293 3.5.2: after an ABORT an old duplicate of the SYN is answered by a RST for as long as TIME_WAIT lasts, although
+/// somebody listens. packetdrill cannot say the RST's number, which is zero and not one of the connection's.
+#[test]
+fn who_aborts_lingers() {
+    let l = Loaded::new("timestamps=off,time_wait=4s");
+    let (fd, listener, iss) = l.accepted(40_000);
+    l.set(fd, libc::SOL_SOCKET, libc::SO_LINGER, &[1, 0])
+        .unwrap();
+    l.close(fd).unwrap();
+    assert_eq!(l.sends_at(iss).0, RST);
+    l.sleep(1.0);
+    l.arrives(40_000, PORT, SYN, 0, 0, &[]);
+    assert_eq!(l.sends_at(0), (RST.with(ACK), 1));
+    l.sleep(4.0);
+    l.arrives(40_000, PORT, SYN, 0, 0, &[]);
+    assert_eq!(l.sends().unwrap().flags, SYN.with(ACK));
+    assert_eq!(l.get(listener, STATE.0, STATE.1), Ok(10));
 }
 
 /// Virtual time: hours pass at once, and stand still between calls but for a microsecond for each look at the clock.
@@ -259,13 +279,17 @@ fn a_blocked_call_returns_at_the_time_of_the_packet() {
         let l = Loaded::new("delayed_ack=off");
         let (fd, _, iss) = l.accepted(40_000);
         let begun = l.clock();
+        let id = AtomicI32::new(0);
         let (returned, at) = std::thread::scope(|scope| {
             let reader = scope.spawn(|| {
+                // SAFETY: it takes nothing.
+                id.store(unsafe { libc::gettid() }, Ordering::SeqCst);
                 let n = l.read(fd, &mut [0; 100]);
                 (n, l.clock())
             });
-            // packetdrill sees the thread asleep before it goes on; here the descriptor has to do.
-            std::thread::sleep(std::time::Duration::from_millis(2));
+            while !is_asleep(id.load(Ordering::SeqCst)) {
+                std::thread::yield_now();
+            }
             l.sleep(0.25);
             l.arrives(40_000, PORT, ACK, 1, iss, b"text");
             l.sleep(1_000.0);
@@ -275,6 +299,12 @@ fn a_blocked_call_returns_at_the_time_of_the_packet() {
         assert!((250_000..251_000).contains(&(at - begun)), "{}", at - begun);
         assert_eq!(l.sends_at(iss), (ACK, 5));
     }
+}
+
+/// As packetdrill decides that a call has blocked.
+fn is_asleep(thread: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat"));
+    stat.is_ok_and(|s| s.rsplit(')').next().is_some_and(|s| s.starts_with(" S")))
 }
 
 /// packetdrill closes what the script leaves open, so descriptors are the kernel's.

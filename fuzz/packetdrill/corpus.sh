@@ -1,0 +1,144 @@
+#!/usr/bin/env bash
+# Runs a public corpus of packetdrill scripts against the engine, and holds the outcome to corpus.txt.
+#
+#   fuzz/packetdrill/corpus.sh DIR [PATH…]     DIR: gtests/net of a clone of github.com/google/packetdrill
+#                                              PATH: only these scripts or folders in DIR, as tcp/close; all of tcp else
+#
+# corpus.txt has a line for each script, or for a folder whose others go by it: its path, its verdict and the reason. `pass`: it
+# must pass; `differs`: it expects what Linux chooses and an RFC leaves open; `missing`: it needs what the engine, or the
+# interface, does not have. What is not as the table says is told: a script that newly fails, newly passes, or has no line.
+#
+# The scripts are Linux's, and each is rewritten before it runs, no further than this:
+# - shell commands are left out (they set sysctls and queues of Linux), and so is code in %{ }%, for which packetdrill asks the
+#   kernel's TCP_INFO and not the library; `true` takes their place where they have a time;
+# - in a SYN that we send, SACK-permitted goes (the engine has no SACK), and the other options stand in the engine's order;
+# - PSH: where ours differs only in that bit from what is expected the bit is taken over, and the table says `psh`
+#   (RFC 9293 3.9.1 asks for it on the last segment of a queue, MUST-60, and leaves it open elsewhere).
+#
+# Flags stand for the sysctls: the buffers of ../common/defaults.sh (and with them its window scale of 8), Linux's least
+# retransmission timeout of 200 ms, its TIME_WAIT of 60 s, and acknowledgments at once, as it does at the beginning.
+#
+# Exit status: 0 if all is as the table says, 1 if not, 2 for wrong arguments or what is missing. Needs perl, and packetdrill as
+# PACKETDRILL or in PATH; LIBRARY may name the shared library. With VERBOSE set, says why each failed.
+set -euo pipefail
+
+readonly FLAGS=receive_buffer=16000000,send_buffer=4000000,rto_min=200ms,time_wait=60s,delayed_ack=off
+readonly PATIENCE=30 MOST_PSH=200
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+stop() {
+    echo "corpus.sh: $*" >&2
+    exit 2
+}
+
+(($# >= 1)) || stop 'say where the corpus is: corpus.sh DIR (gtests/net of a clone of github.com/google/packetdrill)'
+[[ -d $1 ]] || stop "no folder $1"
+corpus=$(cd "$1" && pwd)
+shift
+(($# > 0)) || set -- tcp
+packetdrill=${PACKETDRILL:-$(command -v packetdrill || true)}
+[[ -x $packetdrill ]] || stop 'packetdrill is not installed: set PACKETDRILL to the program, or PATH'
+command -v perl >/dev/null || stop 'perl is not installed (Debian: apt-get install perl)'
+library=${LIBRARY:-}
+if [[ -z $library ]]; then
+    cargo build --quiet --manifest-path "$root/Cargo.toml" -p farewell-packetdrill
+    library=${CARGO_TARGET_DIR:-$root/target}/debug/libfarewell_packetdrill.so
+fi
+[[ -r $library ]] || stop "no library $library: cargo build -p farewell-packetdrill"
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# Lines keep their numbers.
+rewrite() {
+    perl -0pe '
+        sub lines { my $n = () = $_[0] =~ /\n/g; "\n" x $n }
+        sub ours {
+            my ($options) = @_;
+            return $options if $options !~ /\b(mss|wscale|TS|sackOK)\b/ or $options =~ /\b(FO|FOEXP|md5)\b/;
+            my @ours;
+            push @ours, $1 if $options =~ /(mss \d+)/;
+            push @ours, "nop", $1 if $options =~ /(wscale \d+)/;
+            push @ours, "nop", "nop", $1 if $options =~ /(TS val \d+ ecr \d+)/;
+            return join(",", @ours);
+        }
+        s{^[ \t]*(`[^`]*`)}{lines($1)}mge;
+        s{(//[^\n]*)|(`[^`]*`)|(%\{.*?\}%)}{defined $1 ? $1 : "`true`" . lines($2 // $3)}sge;
+        s{^(?!\s*//)([^\n]*>\s+S\.?\s[^\n<]*)<([^>\n]*)>}{"$1<" . ours($2) . ">"}mge;
+    ' "$1"
+}
+
+# Runs one script; says how it ended.
+run() {
+    local script=$work/script.pkt flags=$FLAGS toggled=0 line
+    rewrite "$1" >"$script"
+    if grep -q 'tcp_timestamps=0' "$1"; then flags+=,timestamps=off; fi
+    while :; do
+        if timeout "$PATIENCE" "$packetdrill" --send_omit_free --ip_version=ipv4 --local_ip=192.168.0.1 \
+            --remote_ip=192.0.2.1 -D TFO_COOKIE=3021b9d889017eeb -D CODE=host_unreachable -D CMSG_LEVEL_IP=SOL_IP \
+            -D CMSG_TYPE_RECVERR=IP_RECVERR --so_filename="$library" --so_flags="$flags" "$script" >"$work/said" 2>&1; then
+            if ((toggled > 0)); then echo psh; else echo pass; fi
+            return
+        fi
+        line=$(sed -n 's/.*script\.pkt:\([0-9]*\): error handling packet: live packet field tcp_psh:.*/\1/p' "$work/said" | head -n 1)
+        if [[ -z $line ]] || ((toggled >= MOST_PSH)); then
+            echo fail
+            return
+        fi
+        toggled=$((toggled + 1))
+        perl -pi -e 'if ($. == '"$line"') { s/>(\s+)(\S+)/my ($b, $f) = ($1, $2); $f =~ s{P}{} or $f = "P$f"; ">$b$f"/e }' "$script"
+    done
+}
+
+declare -A verdicts reasons
+while read -r path verdict reason; do
+    [[ -z $path || $path == '#'* ]] && continue
+    [[ $verdict =~ ^(pass|psh|differs|missing)$ ]] || stop "corpus.txt: $path: no verdict $verdict"
+    [[ $verdict == pass || -n $reason || $verdict == psh ]] || stop "corpus.txt: $path: $verdict needs a reason"
+    verdicts[$path]=$verdict reasons[$path]=$reason
+done <"$here/corpus.txt"
+
+# The line of a script, or that of the nearest folder above it.
+line_of() {
+    local path=$1
+    until [[ -n ${verdicts[$path]:-} || $path == . ]]; do path=$(dirname "$path"); done
+    echo "$path"
+}
+
+cd "$corpus"
+declare -A passed differing missing
+surprises=0 total=0
+while IFS= read -r path; do
+    ended=$(run "$path")
+    entry=$(line_of "$path") folder=$(cut -d/ -f1-2 <<<"$path") expected=
+    if [[ $entry != . ]]; then expected=${verdicts[$entry]}; fi
+    total=$((total + 1))
+    case $expected/$ended in
+    pass/pass | psh/psh) passed[$folder]=$((${passed[$folder]:-0} + 1)) ;;
+    differs/fail) differing[$folder]=$((${differing[$folder]:-0} + 1)) ;;
+    missing/fail) missing[$folder]=$((${missing[$folder]:-0} + 1)) ;;
+    *)
+        surprises=$((surprises + 1))
+        echo "$path: ${expected:-no line in corpus.txt}, but: $ended"
+        ;;
+    esac
+    if [[ $ended == fail && (-n ${VERBOSE:-} || $expected == pass || $expected == psh || -z $expected) ]]; then
+        sed -n "s|^.*script\.pkt:|    line |p" "$work/said" | head -n 1 | cut -c1-160
+    fi
+done < <(find "$@" -name '*.pkt' | sort)
+
+echo
+# shellcheck disable=SC2059
+row() { printf '%-24s %6s %8s %8s\n' "$@"; }
+row folder passed differs missing
+for folder in $(printf '%s\n' "${!passed[@]}" "${!differing[@]}" "${!missing[@]}" | sort -u); do
+    row "$folder" "${passed[$folder]:-0}" "${differing[$folder]:-0}" "${missing[$folder]:-0}"
+done
+sum() {
+    local n=0 x
+    for x in "$@"; do n=$((n + x)); done
+    echo "$n"
+}
+row all "$(sum "${passed[@]}")" "$(sum "${differing[@]}")" "$(sum "${missing[@]}")"
+echo "$total scripts, $surprises not as the table says"
+((surprises == 0))
