@@ -1,7 +1,7 @@
 //! The interface in C: packetdrill's `packetdrill.h`, `struct packetdrill_interface`.
 //!
 //! The only unsafe code. Each function turns what C gave into slices and numbers, and calls what is safe. No panic leaves it
-//! ([`guarded`]): it becomes EIO, and the script fails.
+//! (`guarded`): it becomes EIO, and the script fails.
 
 use std::ffi::{CStr, c_char, c_int, c_long, c_longlong, c_uint, c_ulong, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,6 +1,7 @@
 //! Stacks that talk to each other in memory.
 
 mod closing;
+mod configured;
 mod input;
 mod limits;
 mod net;

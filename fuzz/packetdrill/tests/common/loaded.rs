@@ -191,7 +191,7 @@ impl Loaded {
         ack: u32,
         text: &[u8],
     ) {
-        let mut header = Header {
+        let header = Header {
             src_port: from,
             dst_port: to,
             seq: SeqNumber(seq),
@@ -207,7 +207,7 @@ impl Loaded {
         };
         let mut packet = [0; 2_000];
         let len = emit_packet(
-            &mut header,
+            &header,
             &addresses,
             (text, &[]),
             &mut packet,
