@@ -32,7 +32,9 @@ fn skip(why: &str) {
 
 /// The program, if it is there and runs.
 fn packetdrill() -> Option<PathBuf> {
-    let named = env::var_os("PACKETDRILL").map(PathBuf::from);
+    let named = env::var_os("PACKETDRILL")
+        .filter(|p| !p.is_empty())
+        .map(PathBuf::from);
     let path = env::var_os("PATH").unwrap_or_default();
     let in_path = || {
         env::split_paths(&path)
@@ -47,7 +49,7 @@ fn packetdrill() -> Option<PathBuf> {
     };
     let script = scripts().remove(0);
     match run(&program, &script) {
-        Ok(out) if String::from_utf8_lossy(&out.stderr).contains("lockall") => {
+        Ok(out) if cannot_lock(&String::from_utf8_lossy(&out.stderr)) => {
             skip(
                 "packetdrill may not lock its memory: run it as root, or raise the limit (ulimit -l unlimited)",
             );
@@ -59,6 +61,11 @@ fn packetdrill() -> Option<PathBuf> {
             None
         }
     }
+}
+
+/// It locks all memory, that of its threads too.
+fn cannot_lock(said: &str) -> bool {
+    said.contains("lockall") || said.contains("pthread_create")
 }
 
 fn folder() -> PathBuf {
