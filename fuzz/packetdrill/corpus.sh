@@ -106,6 +106,8 @@ line_of() {
 }
 
 cd "$corpus"
+for path in "$@"; do [[ -e $path ]] || stop "no $path in $corpus"; done
+for path in "${!verdicts[@]}"; do [[ -e $path ]] || stop "corpus.txt: $path is not in $corpus (another version?)"; done
 declare -A passed differing missing
 surprises=0 total=0
 while IFS= read -r path; do
@@ -127,8 +129,9 @@ while IFS= read -r path; do
     fi
 done < <(find "$@" -name '*.pkt' | sort)
 
+((total > 0)) || stop "no script in $*"
+
 echo
-# shellcheck disable=SC2059
 row() { printf '%-24s %6s %8s %8s\n' "$@"; }
 row folder passed differs missing
 for folder in $(printf '%s\n' "${!passed[@]}" "${!differing[@]}" "${!missing[@]}" | sort -u); do
