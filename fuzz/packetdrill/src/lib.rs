@@ -11,7 +11,7 @@
 //! - [`flags`]: what `--so_flags` sets; [`address`]: socket addresses as C has them.
 
 #![deny(unsafe_code, unsafe_op_in_unsafe_fn)]
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
 
 pub mod address;
 pub mod calls;

@@ -1,7 +1,7 @@
 //! Options of sockets: `setsockopt`, `getsockopt`, `fcntl`, `ioctl`.
 //!
 //! Nagle, keep-alives, the MSS and the user timeout are settings of the whole host in the engine: an option that sets one sets it for
-//! all connections. Buffers are as large as was asked for, not twice as in Linux.
+//! all connections. Buffers are as large as was asked for, not twice as in Linux, and that for connections that begin later.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! The shared library, loaded as packetdrill loads it, and driven through its table of functions in C. What packetdrill itself makes
 //! of it is in `scripts.rs`; here nothing is needed but the library.
 
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
 
 mod common {
     mod library;

@@ -1,7 +1,7 @@
 //! The scripts of `scripts/`, run by packetdrill against the engine, where packetdrill is: the program that `PACKETDRILL` names, or
 //! the one in `PATH`. Elsewhere they are skipped, which `FAREWELL_REQUIRE` makes a failure.
 
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
 
 mod common {
     mod library;
