@@ -82,6 +82,7 @@ impl Calls {
             (libc::IPPROTO_TCP, libc::TCP_NODELAY) => self.configure(|c| c.nagle = !on)?,
             (libc::IPPROTO_TCP, libc::TCP_MAXSEG) => {
                 let mss = u16::try_from(int).map_err(|_| Errno::INVAL)?;
+                let mss = mss.saturating_add(more_header(socket.v6));
                 self.configure(|c| c.mss = mss)?;
             }
             // The engine's interval between probes is its silence before the first.
@@ -143,7 +144,9 @@ impl Calls {
             (libc::SOL_SOCKET, libc::SO_PROTOCOL) => libc::IPPROTO_TCP,
             (libc::SOL_SOCKET, libc::SO_ACCEPTCONN) => (state == State::Listen).into(),
             (libc::IPPROTO_TCP, libc::TCP_NODELAY) => (!config.nagle).into(),
-            (libc::IPPROTO_TCP, libc::TCP_MAXSEG) => config.mss.into(),
+            (libc::IPPROTO_TCP, libc::TCP_MAXSEG) => {
+                config.mss.saturating_sub(more_header(socket.v6)).into()
+            }
             (libc::IPPROTO_TCP, libc::TCP_KEEPIDLE | libc::TCP_KEEPINTVL) => {
                 let idle = options.keep_idle.map(i32::from);
                 idle.unwrap_or(keep.map_or(TWO_HOURS, |k| k.idle).as_secs() as i32)
@@ -221,6 +224,11 @@ impl Calls {
 const TWO_HOURS: Duration = Duration::from_secs(7_200);
 /// linux/sockios.h.
 const SIOCOUTQNSD: u64 = 0x894b;
+
+/// By how much the header of IPv6 is longer, and segments shorter: the engine's MSS is that of IPv4.
+fn more_header(v6: bool) -> u16 {
+    if v6 { 20 } else { 0 }
+}
 
 /// A state as Linux numbers it (`TCP_ESTABLISHED` and so on).
 fn number_in_linux(state: State) -> u8 {

@@ -40,7 +40,7 @@ pub struct Calls {
 pub(crate) struct Socket {
     /// A descriptor of the kernel's that stands for it: packetdrill closes those that the script leaves open.
     place: OwnedFd,
-    v6: bool,
+    pub(crate) v6: bool,
     pub(crate) kind: Kind,
     pub(crate) nonblocking: bool,
     pub(crate) options: Options,
