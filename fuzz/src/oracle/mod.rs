@@ -1,5 +1,5 @@
 //! The oracle for stacks that are not bit for bit our specification: the *set* of the specification's states that explain all
-//! that has been observed. [`set`] is that set and what happens to it, [`explain`] says which outputs a state may have,
+//! that has been observed. [`set`] is that set and what happens to it, `explain` says which outputs a state may have,
 //! [`freedom`] what RFC 9293 leaves open, with a reason each; [`script`] is what is done to a stack, [`drive`] does it,
 //! [`finding`] describes, sorts and shortens what no state explains, [`campaign`] and [`command`] are `conform run`.
 //!
