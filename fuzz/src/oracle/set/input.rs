@@ -1,7 +1,7 @@
 //! What an input does to one state of the set, in one reading.
 
 use farewell_model::endpoint::{
-    Call, CallError, Effects, Endpoint, Event, Flags, Indication, TcpState,
+    Call, CallError, Effects, Endpoint, Event, Flags, Indication, TcpState, Timer,
 };
 use farewell_model::seq::Seq;
 use farewell_model::spec::{Config, Spec};
@@ -77,7 +77,10 @@ impl Oracle {
             }
             after.must |= must;
         }
-        after.over = 0;
+        let ends = Spec::armed(c, &after.tcb).due;
+        if !ends.has(Timer::TimeWait) && !ends.has(Timer::FinWait2) {
+            after.over = 0;
+        }
         Ok(after)
     }
 

@@ -78,8 +78,14 @@ pub struct Oracle {
     since_ack: u32,
     /// Ticks since anything arrived, or anything came out that occupies sequence space.
     quiet: u32,
-    /// How often the same was sent again.
+    /// How often the same was sent again in this incarnation.
     backoff: u32,
+    /// What this incarnation has sent ends here.
+    sent_to: Option<Seq>,
+    /// Ticks since the first of what is unacknowledged was sent.
+    in_flight: Option<u32>,
+    /// The most there were when something was acknowledged: the longest round trip that can have been measured.
+    slowest: u32,
     /// The most states there ever were.
     pub largest: usize,
 }
@@ -107,6 +113,9 @@ impl Oracle {
             since_ack: u32::MAX / 2,
             quiet: 0,
             backoff: 0,
+            sent_to: None,
+            in_flight: None,
+            slowest: 0,
             largest: 1,
         }
     }
@@ -152,8 +161,21 @@ impl Oracle {
                 }
             }
         }
+        self.time_round_trip(&next);
         self.note(seen);
         self.settle(next, against)
+    }
+
+    /// Something was acknowledged, perhaps: how long that took at most.
+    fn time_round_trip(&mut self, next: &Next) {
+        let Some(ticks) = self.in_flight else { return };
+        let una = |s: &State| s.tcb.snd_una;
+        if next.states.iter().map(una).ne(self.states.iter().map(una)) {
+            self.slowest = self.slowest.max(ticks);
+        }
+        if next.states.iter().all(|s| s.tcb.snd_una == s.tcb.snd_nxt) {
+            self.in_flight = None;
+        }
     }
 
     fn settle(&mut self, next: Next, mut against: Vec<(TcpState, Why)>) -> Result<(), Stop> {
@@ -189,9 +211,12 @@ impl Oracle {
             if s.is(Flags::RST) {
                 continue;
             }
+            let end = s.seq + s.seq_len();
             if s.is(Flags::SYN) {
                 self.edge = None;
-                self.backoff += 1;
+                if self.sent_to.is_none_or(|to| !end.at_or_before(to)) {
+                    (self.backoff, self.sent_to) = (0, None);
+                }
             }
             if s.is(Flags::ACK) {
                 self.edge = Some(s.ack + u32::from(s.wnd));
@@ -201,7 +226,12 @@ impl Oracle {
             }
             if s.seq_len() > 0 {
                 self.quiet = 0;
-                self.backoff += 1;
+                self.in_flight.get_or_insert(0);
+                if self.sent_to.is_some_and(|to| end.at_or_before(to)) {
+                    self.backoff += 1;
+                } else {
+                    self.sent_to = Some(end);
+                }
             }
         }
     }

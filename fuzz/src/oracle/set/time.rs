@@ -17,6 +17,7 @@ impl Oracle {
         let c = self.plain();
         self.quiet = self.quiet.saturating_add(1);
         self.since_ack = self.since_ack.saturating_add(1);
+        self.in_flight = self.in_flight.map(|n| n.saturating_add(1));
         let (mut states, mut against) = (Next::default(), Vec::new());
         for s in &self.states {
             let mut s = *s;
@@ -136,14 +137,18 @@ impl Oracle {
             }
         }
         let armed = Spec::armed(c, &s.tcb);
-        if armed.due.has(Timer::TimeWait) {
+        if armed.due.has(Timer::TimeWait) || armed.due.has(Timer::FinWait2) {
             s.over += 1;
             if s.over > OVERTIME {
                 return Err(Why::Overtime);
             }
         }
         let repeats = armed.running.has(Timer::Retransmit) || armed.running.has(Timer::Persist);
-        let bound = (RETRANSMIT_TICKS << self.backoff.min(6)).min(RETRANSMIT_MOST);
+        // RFC 6298: SRTT + 4 RTTVAR, neither more than the longest round trip.
+        let timeout = RETRANSMIT_TICKS
+            .max(5 * self.slowest + 4)
+            .min(RETRANSMIT_MOST);
+        let bound = (timeout << self.backoff.min(6)).min(RETRANSMIT_MOST);
         if repeats && self.quiet > bound {
             return Err(Why::NotRepeated);
         }

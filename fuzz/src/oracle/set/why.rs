@@ -54,8 +54,8 @@ pub enum Why {
     /// Nothing is sent again.
     #[error("what is unacknowledged was not sent again in time")]
     NotRepeated,
-    /// TIME_WAIT lasts.
-    #[error("TIME_WAIT did not end")]
+    /// TIME_WAIT lasts, or an orphan's FIN_WAIT_2.
+    #[error("TIME_WAIT, or an orphan's FIN_WAIT_2, did not end")]
     Overtime,
     /// The reply to a call.
     #[error("the call should have had the other reply")]
