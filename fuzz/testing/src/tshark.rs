@@ -31,6 +31,8 @@ pub fn read(file: &Path, fields: &[&str]) -> Vec<Vec<String>> {
         .arg("-r")
         .arg(file)
         .args(["-T", "fields"])
+        // What TCP carries is nobody's protocol: on some ports it would be taken for one.
+        .args(["-d", "tcp.port==1-65535,data"])
         .args(CHECKS.iter().flat_map(|check| ["-o", check]))
         .args(all.flat_map(|field| ["-e", field]))
         .output()
@@ -61,4 +63,16 @@ pub fn read(file: &Path, fields: &[&str]) -> Vec<Vec<String>> {
         packets.push(rest);
     }
     packets
+}
+
+/// How many FINs a host (an interface of the capture) has seen, by tshark, which has no complaint.
+///
+/// # Panics
+///
+/// As [`read`].
+pub fn fins(file: &Path, host: &str) -> usize {
+    let has_fin = |flags: &str| flags.ends_with(['1', '3', '5', '7', '9', 'B', 'D', 'F']);
+    let packets = read(file, &["frame.interface_name", "tcp.flags"]);
+    let is_fin = |row: &&Vec<String>| row[0] == host && has_fin(&row[1].to_uppercase());
+    packets.iter().filter(is_fin).count()
 }
