@@ -2,7 +2,9 @@
 # How good is the net? Plants each bug of this folder in a private copy of the working tree, and expects the engine to
 # differ from the specification within a bounded, seeded run.
 #
-#   fuzz/bugs/run.sh [NAME…]     all patches, or those named: 11-any-ack-in-last-ack, or 11 for all of hazard 11
+#   fuzz/bugs/run.sh [NAME…]           all patches, or those named: 11-any-ack-in-last-ack, or 11 for all of hazard 11
+#   fuzz/bugs/run.sh --lives [NAME…]   the engine as a black box against the kernel of Linux instead: farewell-lives
+#                                      (LIVES, 216; root and a TUN) must fail; without names, for those that say `# Lives`
 #
 # A patch is a diff against impl/src with two kinds of lines in front: `# Hazard N: what is planted` (N is the row in
 # HAZARDS.md), and where scripts do not find it `# Scenario: ID`, a world of `conform check` that does. No patch is about
@@ -18,7 +20,12 @@
 # said of each bug, with the ladder.
 set -euo pipefail
 
-readonly COUNT=${COUNT:-20000} SEED=${SEED:-1} PATIENCE=300
+readonly COUNT=${COUNT:-20000} LIVES=${LIVES:-216} SEED=${SEED:-1} PATIENCE=300
+mode=conform
+if [[ ${1:-} == --lives ]]; then
+    mode=lives
+    shift
+fi
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 
@@ -26,6 +33,7 @@ shopt -s nullglob
 patches=()
 for name in "${@:-}"; do
     found=("$here/$name"*.patch)
+    if [[ $mode == lives && -z $name ]]; then mapfile -t found < <(grep -l '^# Lives$' "${found[@]}"); fi
     if ((${#found[@]} == 0)); then
         echo "run.sh: no patch $name in $here" >&2
         exit 2
@@ -43,9 +51,11 @@ export CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
 # What is compiled once for each bug is not optimised: the scripts are done in seconds all the same.
 readonly QUICK=(--config 'profile.release.package.farewell.opt-level=0'
     --config 'profile.release.package.farewell-fuzz.opt-level=0')
+if [[ $mode == lives ]]; then what=(-p farewell-tun --bin farewell-lives); else what=(-p farewell-fuzz --bin conform); fi
 # `git apply` must not take the copy for a part of a repository that happens to be above it.
 export GIT_CEILING_DIRECTORIES=$work
-tree=$work/tree conform=$CARGO_TARGET_DIR/release/conform said=$work/said
+tree=$work/tree said=$work/said
+conform=$CARGO_TARGET_DIR/release/conform lives=$CARGO_TARGET_DIR/release/farewell-lives
 
 mkdir "$tree"
 (
@@ -58,7 +68,8 @@ mkdir "$tree"
 cp -R "$tree/impl" "$work/impl"
 cd "$tree"
 
-build() { cargo build --quiet --release "${QUICK[@]}" -p farewell-fuzz --bin conform >"$said" 2>&1; }
+build() { cargo build --quiet --release "${QUICK[@]}" "${what[@]}" >"$said" 2>&1; }
+live() { timeout "$PATIENCE" "$lives" --lives "$LIVES" --seed "$SEED" --deadline 20 --time-wait 1000 >"$said" 2>&1; }
 scripts() { timeout "$PATIENCE" "$conform" scripts --count "$COUNT" --seed "$SEED" >"$said" 2>&1; }
 check() { timeout "$PATIENCE" "$conform" check "$1" >"$said" 2>&1; }
 # What a patch says of itself.
@@ -72,17 +83,53 @@ fail() {
 }
 
 build || fail "the unpatched tree does not build"
-scripts || fail "the unpatched tree: scripts find a difference, or do not end"
-for scenario in $(for p in "${patches[@]}"; do of_patch "$p" Scenario; done | sort -u); do
-    check "$scenario" || fail "the unpatched tree: $scenario finds something"
-done
-echo "no bug planted: no difference in $COUNT scripts of seed $SEED"
+if [[ $mode == lives ]]; then
+    live || fail "the unpatched tree: lives go wrong"
+    echo "no bug planted: $LIVES lives of seed $SEED, and all is well"
+else
+    scripts || fail "the unpatched tree: scripts find a difference, or do not end"
+    for scenario in $(for p in "${patches[@]}"; do of_patch "$p" Scenario; done | sort -u); do
+        check "$scenario" || fail "the unpatched tree: $scenario finds something"
+    done
+    echo "no bug planted: no difference in $COUNT scripts of seed $SEED"
+fi
 echo
 
 readonly ROW='%-31s %6s  %-44s %7s\n'
 # shellcheck disable=SC2059
 row() { printf "$ROW" "$@"; }
 row bug hazard "caught by" seconds
+# What the planted bug is caught by, into `caught`.
+by_scripts() {
+    local number events
+    scripts || status=$?
+    if ((status == 1)) && grep -q "^script [0-9]* of seed $SEED differs" "$said"; then
+        number=$(sed -n 's/^script \([0-9]*\) of seed .*/\1/p' "$said" | head -n 1)
+        events=$(awk '/^script [0-9]+ of seed/ {on = 1; next} on && /^$/ {exit} on {n++} END {print n + 0}' "$said")
+        caught="script $number, in $events events"
+    elif ((status != 0)); then
+        caught="NOTHING: scripts end with status $status"
+    elif [[ -n $scenario ]]; then
+        status=0
+        check "$scenario" || status=$?
+        if ((status == 1)); then caught="conform check $scenario"; else caught="NOTHING, nor $scenario"; fi
+    else
+        caught="NOTHING"
+    fi
+}
+by_lives() {
+    local first
+    live || status=$?
+    first=$(sed -n 's/^life [0-9]* (seed [0-9]*): //p; s/^long after .*/&/p; s/^farewell has something left.*/&/p; s/^no TIME_WAIT .*/&/p' "$said" | head -n 1)
+    if ((status == 1)) && [[ -n $first ]]; then
+        caught="$(grep -c '^life [0-9]* (seed' "$said" || true) lives, first: ${first#*faults: }"
+    elif ((status != 0)); then
+        caught="NOTHING: lives end with status $status"
+    else
+        caught="NOTHING"
+    fi
+}
+
 missed=0 rows=()
 for patch in "${patches[@]}"; do
     name=$(basename "$patch" .patch)
@@ -92,21 +139,10 @@ for patch in "${patches[@]}"; do
         caught="NOTHING: does not apply"
     elif ! build; then
         caught="NOTHING: does not build"
+    elif [[ $mode == lives ]]; then
+        by_lives
     else
-        scripts || status=$?
-        if ((status == 1)) && grep -q "^script [0-9]* of seed $SEED differs" "$said"; then
-            number=$(sed -n 's/^script \([0-9]*\) of seed .*/\1/p' "$said" | head -n 1)
-            events=$(awk '/^script [0-9]+ of seed/ {on = 1; next} on && /^$/ {exit} on {n++} END {print n + 0}' "$said")
-            caught="script $number, in $events events"
-        elif ((status != 0)); then
-            caught="NOTHING: scripts end with status $status"
-        elif [[ -n $scenario ]]; then
-            status=0
-            check "$scenario" || status=$?
-            if ((status == 1)); then caught="conform check $scenario"; else caught="NOTHING, nor $scenario"; fi
-        else
-            caught="NOTHING"
-        fi
+        by_scripts
     fi
     row "$name" "$hazard" "$caught" $((SECONDS - begun))
     if [[ -n ${LOGS:-} ]]; then mkdir -p "$LOGS" && cp "$said" "$LOGS/$name.txt"; fi

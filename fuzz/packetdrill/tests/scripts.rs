@@ -17,18 +17,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use farewell_testing::skip;
+
 /// A script takes a tenth of a second, which packetdrill waits for the system's clock.
 const PATIENCE: Duration = Duration::from_secs(60);
 const AT_ONCE: usize = 4;
-
-fn skip(why: &str) {
-    println!("skipped: {why}");
-    let required = env::var_os("FAREWELL_REQUIRE").is_some_and(|r| !r.is_empty());
-    assert!(
-        !required,
-        "FAREWELL_REQUIRE is set: nothing may be skipped: {why}"
-    );
-}
 
 /// The program, if it is there and runs.
 fn packetdrill() -> Option<PathBuf> {
@@ -57,7 +50,7 @@ fn packetdrill() -> Option<PathBuf> {
         }
         Ok(_) => Some(program),
         Err(e) => {
-            skip(&format!("{}: {e}", program.display()));
+            skip(format_args!("{}: {e}", program.display()));
             None
         }
     }

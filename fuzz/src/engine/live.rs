@@ -98,20 +98,14 @@ impl Live {
     }
 }
 
-/// A packet for a subject's host, `192.0.2.1` port 80, from `192.0.2.2` port 4242.
-pub fn packet_to_subject(s: &Segment) -> Vec<u8> {
-    packet(s, &ARRIVING)
-}
-
-/// A packet for the peer.
-pub fn packet_from_subject(s: &Segment) -> Vec<u8> {
-    packet(s, &ARRIVING.reversed())
-}
-
-/// The packet of a segment.
+/// The packet of a segment: this host's port is 80, its peer's 4242.
 fn packet(s: &Segment, addresses: &Addresses) -> Vec<u8> {
     let mut header = to_wire(s);
-    (header.src_port, header.dst_port) = (4_242, 80);
+    (header.src_port, header.dst_port) = if *addresses == ARRIVING {
+        (4_242, 80)
+    } else {
+        (80, 4_242)
+    };
     let mut out = [0; LONGEST];
     let len = emit_packet(
         &header,

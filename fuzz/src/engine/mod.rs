@@ -27,7 +27,7 @@ use farewell_model::spec::transition::TABLE;
 pub use buffers::Few;
 pub use image::Image;
 use image::{BY_TICKS, MOMENT, SOON, TICK};
-pub use live::{Live, packet_from_subject, packet_to_subject};
+pub use live::Live;
 
 /// The engine as it ships, with buffers of a few bytes and without congestion control.
 pub type Tcp = farewell::Endpoint<Few, Unlimited>;

@@ -6,6 +6,7 @@ use farewell_model::endpoint::TcpState;
 
 use super::drive::{End, drive};
 use super::finding::{Finding, finding, minimised};
+use super::random;
 use super::script::Script;
 use crate::subject::SubjectError;
 use crate::subjects::Stack;
@@ -38,7 +39,7 @@ impl Campaign {
     pub fn run(stack: &dyn Stack, seed: u64, count: u64) -> Result<Campaign, SubjectError> {
         let mut all = Campaign::default();
         for n in 0..count {
-            let script = Script::random(script_seed(seed, n), stack.terms().full_close);
+            let script = random::script(script_seed(seed, n), stack.terms().full_close);
             all.add(stack, &script)?;
         }
         Ok(all)

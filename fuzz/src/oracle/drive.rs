@@ -7,9 +7,9 @@ use farewell_model::rules::RuleSet;
 use farewell_model::seq::Seq;
 
 use super::freedom::{QUANTUM, strict};
+use super::packet::{self, PEER, SUBJECT};
 use super::script::{Peer, Script, Step};
 use super::set::{Oracle, Seen, Stop, Unexplained};
-use crate::engine::{from_wire, packet_to_subject};
 use crate::subject::{Input, Micros, Output, Subject, SubjectError};
 use crate::subjects::{Stack, Terms};
 use crate::targets::lockstep::Anchor;
@@ -185,7 +185,8 @@ impl Driver<'_> {
         let input = match e {
             Event::Call(call) => Input::Call(call, isn),
             Event::Segment(s) => {
-                let bytes = packet_to_subject(&s);
+                let bytes = packet::write(&s, PEER, SUBJECT)
+                    .map_err(|why| End::Broken(format!("what arrives: {why}")))?;
                 self.run.packets.push((self.at, false, bytes.clone()));
                 Input::Packet(bytes, isn)
             }
@@ -260,11 +261,10 @@ impl Driver<'_> {
         for (at, output) in outputs {
             match output {
                 Output::Packet(bytes) => {
-                    let s = segment(&bytes);
+                    let s = packet::read(&bytes, SUBJECT, PEER);
                     self.run.packets.push((at, true, bytes));
-                    seen.segments.push(s.ok_or_else(|| {
-                        End::Broken("what came out is no segment of the model's".into())
-                    })?);
+                    let broken = |why| End::Broken(format!("what came out: {why}"));
+                    seen.segments.push(s.map_err(broken)?);
                 }
                 Output::Told(i) => seen.told.push(i),
                 Output::Read(bytes, end) => {
@@ -326,12 +326,4 @@ impl Driver<'_> {
 
 fn panicked() -> End {
     End::Broken("the stack panicked".into())
-}
-
-/// The segment of a packet. Options are left out: what a SYN offers, the peer does not take.
-fn segment(bytes: &[u8]) -> Option<Segment> {
-    let p = farewell::wire::Packet::parse(bytes).ok()?;
-    let mut header = p.segment.header;
-    header.options = farewell::wire::Options::default();
-    from_wire(&header, p.segment.payload)
 }

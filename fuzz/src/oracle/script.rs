@@ -4,7 +4,6 @@ use std::fmt;
 
 use farewell_model::endpoint::{Call, Flags, MAX_DATA};
 
-use crate::targets::Random;
 use crate::targets::lockstep::Anchor;
 
 /// Steps of a script at most.
@@ -61,8 +60,8 @@ pub struct NoScript {
     pub what: String,
 }
 
-const OPEN_ACTIVE: Call = Call::OpenActive { timestamps: false };
-const OPEN_PASSIVE: Call = Call::OpenPassive { timestamps: false };
+pub(super) const OPEN_ACTIVE: Call = Call::OpenActive { timestamps: false };
+pub(super) const OPEN_PASSIVE: Call = Call::OpenPassive { timestamps: false };
 const ANCHORS: [(&str, Anchor); 4] = [
     ("next", Anchor::Next),
     ("edge", Anchor::Edge),
@@ -76,7 +75,8 @@ const FLAGS: [(&str, Flags); 4] = [
     ("ACK", Flags::ACK),
 ];
 
-fn send(len: u8) -> Call {
+/// SEND of so many bytes.
+pub(super) fn send(len: u8) -> Call {
     let mut text = [0; MAX_DATA];
     for (n, b) in text.iter_mut().enumerate().take(len.into()) {
         *b = b'A' + n as u8;
@@ -242,122 +242,5 @@ impl Script {
             }
         }
         Ok(script)
-    }
-
-    /// The script of a seed: a handshake, mostly, then whatever peers and users do, and some that they do not.
-    pub fn random(seed: u64, full_close: bool) -> Script {
-        let mut r = Random(seed);
-        let isns = [1_000, u32::MAX - 2, u32::MAX - 300, 0x7fff_fffe];
-        let (peer_isn, isn) = (isns[r.below(4)], isns[r.below(4)]);
-        let mut steps = Vec::new();
-        let passive = r.below(2) == 0;
-        steps.push(Step::Call(if passive { OPEN_PASSIVE } else { OPEN_ACTIVE }));
-        let syn_ack = Flags::SYN.with(Flags::ACK);
-        let initial = |flags| Peer {
-            flags,
-            seq: (Anchor::Initial, 0),
-            ..FITTING
-        };
-        match (r.below(10), passive) {
-            (0, _) => {}
-            (1, false) => {
-                steps.push(Step::Segment(initial(Flags::SYN)));
-                steps.push(Step::Segment(FITTING));
-            }
-            (_, true) => {
-                steps.push(Step::Segment(initial(Flags::SYN)));
-                steps.push(Step::Segment(FITTING));
-            }
-            (_, false) => steps.push(Step::Segment(initial(syn_ack))),
-        }
-        for _ in 0..4 + r.below(26) {
-            steps.push(step(&mut r, full_close));
-        }
-        Script {
-            peer_isn,
-            isn,
-            steps,
-        }
-    }
-}
-
-/// An acknowledgment of everything.
-const FITTING: Peer = Peer {
-    flags: Flags::ACK,
-    seq: (Anchor::Next, 0),
-    ack: (Anchor::Next, 0),
-    wnd: 4,
-    len: 0,
-};
-
-fn step(r: &mut Random, full_close: bool) -> Step {
-    let fin = Flags::ACK.with(Flags::FIN);
-    let n = r.below(MAX_DATA) as u8 + 1;
-    let wnd = if r.below(4) == 0 { r.below(5) as u8 } else { 4 };
-    let segment = |p: Peer| Step::Segment(Peer { wnd, ..p });
-    match r.below(100) {
-        0..=14 => segment(Peer {
-            len: n.min(3),
-            ..FITTING
-        }),
-        15..=23 => segment(FITTING),
-        24..=29 => segment(Peer {
-            flags: fin,
-            len: n % 3,
-            ..FITTING
-        }),
-        30..=33 => segment(Peer {
-            flags: fin,
-            ack: (Anchor::Edge, 0),
-            ..FITTING
-        }),
-        34..=36 => Step::Segment(Peer { wnd: 0, ..FITTING }),
-        37..=39 => segment(Peer {
-            flags: Flags::SYN,
-            seq: (Anchor::Initial, 0),
-            ..FITTING
-        }),
-        40..=50 => Step::Call(send(n)),
-        51..=60 => Step::Call(Call::Receive(n)),
-        61..=65 => Step::Call(Call::Shutdown),
-        66..=68 => Step::Call(if full_close {
-            Call::Close
-        } else {
-            Call::Shutdown
-        }),
-        69 => Step::Call(Call::Abort),
-        70..=72 => Step::Call(if r.below(2) == 0 {
-            OPEN_ACTIVE
-        } else {
-            OPEN_PASSIVE
-        }),
-        73..=79 => Step::Again(r.below(8) as u8),
-        80..=88 => Step::Wait([250, 500, 1_000, 3_000, 9_000, 11_000][r.below(6)]),
-        _ => segment(odd(r)),
-    }
-}
-
-/// A segment that no peer in its right mind sends now.
-fn odd(r: &mut Random) -> Peer {
-    let kinds = [
-        0b1000, 0b1000, 0b1010, 0b0100, 0b1100, 0b0001, 0b1001, 0b0010, 0b1011, 0b0000,
-    ];
-    let near = |r: &mut Random| {
-        let anchors = [
-            Anchor::Next,
-            Anchor::Next,
-            Anchor::Edge,
-            Anchor::Initial,
-            Anchor::Opposite,
-        ];
-        (anchors[r.below(5)], r.below(9) as i8 - 4)
-    };
-    let (flags, seq, ack) = (Flags(kinds[r.below(kinds.len())]), near(r), near(r));
-    Peer {
-        flags,
-        seq,
-        ack,
-        wnd: 4,
-        len: [0, 0, 1, 3][r.below(4)],
     }
 }

@@ -15,12 +15,12 @@ const FIN_WAIT_2: Duration = Duration::from_secs(20);
 pub struct Farewell;
 
 impl Farewell {
-    /// The subject, with TIME_WAIT of that length.
-    pub fn with_time_wait(time_wait: Duration) -> Live {
+    /// The subject, with these lengths of TIME_WAIT and of an orphan's FIN_WAIT_2.
+    pub fn with_times(time_wait: Duration, fin_wait_2: Option<Duration>) -> Live {
         Live::new(EngineConfig {
             tcp: farewell::Config {
                 time_wait,
-                fin_wait_2: Some(FIN_WAIT_2),
+                fin_wait_2,
                 user_timeout: None,
                 give_up: None,
                 give_up_open: None,
@@ -55,6 +55,6 @@ impl Stack for Farewell {
     }
 
     fn start(&self) -> Result<Box<dyn Subject>, SubjectError> {
-        Ok(Box::new(Farewell::with_time_wait(TIME_WAIT)))
+        Ok(Box::new(Farewell::with_times(TIME_WAIT, Some(FIN_WAIT_2))))
     }
 }

@@ -3,11 +3,17 @@
 
 use core::time::Duration;
 
-use farewell_model::endpoint::{Call, Flags, Segment};
+use farewell_model::endpoint::{Call, Flags, Indication, Segment, TcpState};
+use farewell_model::seq::Seq;
 
 use super::{Farewell, Stack, Terms};
-use crate::engine::{Live, from_wire, packet_from_subject};
+use crate::engine::Live;
+use crate::oracle::packet::{self, PEER, SUBJECT};
 use crate::subject::{Input, Micros, Output, Subject, SubjectError};
+
+const SECOND: Micros = 1_000_000;
+/// Where TCP's checksum is, behind an IP header of 20 bytes.
+const CHECKSUM: usize = 20 + 16;
 
 /// A mistake.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,11 +40,37 @@ pub enum Mutation {
     WindowTooLarge,
     /// TIME_WAIT never ends: OPEN is refused for ever.
     TimeWaitForEver,
+    /// TIME_WAIT answers nothing.
+    TimeWaitSilent,
+    /// Acknowledgments are one too low in TIME_WAIT.
+    TimeWaitAckShort,
+    /// TIME_WAIT answers with a RST.
+    TimeWaitResets,
+    /// FIN_WAIT_2 never ends though nobody reads.
+    OrphanForEver,
+    /// A FIN is sent again although it was acknowledged, once a second until the connection is gone.
+    FinForEver,
+    /// Text is sent once and never again.
+    TextOnce,
+    /// A RST has no ACK, though it answers a segment without ACK.
+    ResetBare,
+    /// No RST is sent.
+    ResetMissing,
+    /// The user is not told of a reset.
+    ResetUntold,
+    /// The last byte that a RECEIVE returns is missing.
+    TextLost,
+    /// The user never reads the end of the stream.
+    EndMissing,
+    /// Every acknowledgment is sent twice.
+    AckTwice,
+    /// Text of odd length has a wrong checksum.
+    ChecksumWrong,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Mutation; 11] = [
+    pub const ALL: [Mutation; 24] = [
         Mutation::FinUnanswered,
         Mutation::AckShort,
         Mutation::ResetElsewhere,
@@ -50,6 +82,19 @@ impl Mutation {
         Mutation::ResetInWindow,
         Mutation::WindowTooLarge,
         Mutation::TimeWaitForEver,
+        Mutation::TimeWaitSilent,
+        Mutation::TimeWaitAckShort,
+        Mutation::TimeWaitResets,
+        Mutation::OrphanForEver,
+        Mutation::FinForEver,
+        Mutation::TextOnce,
+        Mutation::ResetBare,
+        Mutation::ResetMissing,
+        Mutation::ResetUntold,
+        Mutation::TextLost,
+        Mutation::EndMissing,
+        Mutation::AckTwice,
+        Mutation::ChecksumWrong,
     ];
 
     /// The name on the command line: `fin-unanswered`.
@@ -89,12 +134,18 @@ impl Stack for Mutant {
             Mutation::TimeWaitForEver => Duration::from_secs(100_000),
             _ => Duration::from_micros(self.terms().time_wait),
         };
-        let inner = Farewell::with_time_wait(time_wait);
+        let fin_wait_2 = match self.0 {
+            Mutation::OrphanForEver => None,
+            _ => self.terms().fin_wait_2.map(Duration::from_micros),
+        };
+        let inner = Farewell::with_times(time_wait, fin_wait_2);
         Ok(Box::new(Mutated {
             mutation: self.0,
             inner,
             fin_came: false,
             fin_sent: None,
+            text_sent: None,
+            fin_again: None,
             ended: false,
         }))
     }
@@ -107,43 +158,92 @@ struct Mutated {
     fin_came: bool,
     /// The number of the FIN that was sent.
     fin_sent: Option<u32>,
+    /// The number behind the text that was sent last.
+    text_sent: Option<u32>,
+    /// The last FIN, and when it goes out again.
+    fin_again: Option<(Segment, Micros)>,
     ended: bool,
 }
 
 impl Mutated {
     /// What becomes of a segment on its way out.
-    fn out(&mut self, mut s: Segment) -> Option<Segment> {
+    fn out(&mut self, mut s: Segment) -> Vec<Segment> {
+        let lingers = self.inner.observe().unwrap_or_default().state == TcpState::TimeWait;
+        let pure_ack = s.flags == Flags::ACK && s.len == 0;
+        let carries_ack = s.is(Flags::ACK) && !s.is(Flags::SYN) && !s.is(Flags::RST);
+        let again = |sent: &mut Option<u32>, at: u32| sent.replace(at) == Some(at);
         match self.mutation {
-            Mutation::FinUnanswered if self.fin_came && s.flags == Flags::ACK && s.len == 0 => {
-                return None;
-            }
-            Mutation::AckShort if s.is(Flags::ACK) && !s.is(Flags::SYN) && !s.is(Flags::RST) => {
-                s.ack = s.ack - 1
-            }
+            Mutation::FinUnanswered if self.fin_came && pure_ack => return Vec::new(),
+            Mutation::AckShort if carries_ack => s.ack = s.ack - 1,
+            Mutation::TimeWaitAckShort if carries_ack && lingers => s.ack = s.ack - 1,
+            Mutation::TimeWaitSilent if lingers => return Vec::new(),
+            Mutation::TimeWaitResets if lingers => s.flags = Flags::RST.with(Flags::ACK),
             Mutation::ResetElsewhere if s.is(Flags::RST) => s.seq = s.seq + 1,
+            Mutation::ResetBare if s.is(Flags::RST) => {
+                (s.flags, s.ack) = (Flags::RST, Seq::default());
+            }
+            Mutation::ResetMissing if s.is(Flags::RST) => return Vec::new(),
             Mutation::TextChanged if s.len > 0 => s.text[0] ^= 1,
             Mutation::WindowTooLarge if !s.is(Flags::SYN) && !s.is(Flags::RST) => s.wnd += 1,
-            Mutation::FinOnce if s.is(Flags::FIN) => {
-                let at = (s.seq + u32::from(s.len)).raw();
-                if self.fin_sent.replace(at) == Some(at) {
-                    return None;
-                }
+            Mutation::FinOnce
+                if s.is(Flags::FIN)
+                    && again(&mut self.fin_sent, (s.seq + u32::from(s.len)).raw()) =>
+            {
+                return Vec::new();
             }
+            Mutation::TextOnce
+                if s.len > 0 && again(&mut self.text_sent, (s.seq + u32::from(s.len)).raw()) =>
+            {
+                return Vec::new();
+            }
+            Mutation::AckTwice if pure_ack => return vec![s, s],
             _ => {}
         }
-        Some(s)
+        vec![s]
     }
-}
 
-fn segment(bytes: &[u8]) -> Option<Segment> {
-    let p = farewell::wire::Packet::parse(bytes).ok()?;
-    from_wire(&p.segment.header, p.segment.payload)
+    /// What becomes of a packet on its way out.
+    fn packet(&mut self, at: Micros, bytes: Vec<u8>, out: &mut dyn FnMut(Micros, Output)) {
+        let Ok(s) = packet::read(&bytes, SUBJECT, PEER) else {
+            return out(at, Output::Packet(bytes));
+        };
+        if s.is(Flags::FIN) {
+            self.fin_again = Some((s, at + SECOND));
+        }
+        for s in self.out(s) {
+            if let Ok(mut bytes) = packet::write(&s, SUBJECT, PEER) {
+                if self.mutation == Mutation::ChecksumWrong && s.len % 2 == 1 {
+                    bytes[CHECKSUM] ^= 1;
+                }
+                out(at, Output::Packet(bytes));
+            }
+        }
+    }
+
+    /// A FIN that was acknowledged goes out again.
+    fn repeat_fin(&mut self, to: Micros, out: &mut dyn FnMut(Micros, Output)) {
+        let o = self.inner.observe().unwrap_or_default();
+        if self.mutation != Mutation::FinForEver
+            || !matches!(o.state, TcpState::FinWait2 | TcpState::TimeWait)
+        {
+            return;
+        }
+        if let Some((s, at)) = &mut self.fin_again
+            && *at <= to
+        {
+            *at += SECOND;
+            s.ack = o.rcv_nxt;
+            if let Ok(bytes) = packet::write(s, SUBJECT, PEER) {
+                out(to, Output::Packet(bytes));
+            }
+        }
+    }
 }
 
 impl Subject for Mutated {
     fn input(&mut self, at: Micros, input: Input) -> Result<(), SubjectError> {
         if let Input::Packet(bytes, _) = &input
-            && let Some(s) = segment(bytes)
+            && let Ok(s) = packet::read(bytes, PEER, SUBJECT)
         {
             self.fin_came = s.is(Flags::FIN);
             let o = self.inner.observe().unwrap_or_default();
@@ -169,21 +269,23 @@ impl Subject for Mutated {
         let mut outputs = Vec::new();
         self.inner.advance(to, &mut |at, o| outputs.push((at, o)));
         for (at, output) in outputs {
-            match output {
-                Output::Packet(bytes) => match segment(&bytes) {
-                    Some(s) => {
-                        if let Some(s) = self.out(s) {
-                            out(at, Output::Packet(packet_from_subject(&s)));
-                        }
-                    }
-                    None => out(at, Output::Packet(bytes)),
-                },
-                Output::Read(_, true) if self.mutation == Mutation::DataAfterEnd && !self.ended => {
+            match (self.mutation, output) {
+                (_, Output::Packet(bytes)) => self.packet(at, bytes, out),
+                (Mutation::ResetUntold, Output::Told(Indication::Reset)) => {}
+                (Mutation::EndMissing, Output::Read(text, true)) => {
+                    out(at, Output::Read(text, false));
+                }
+                (Mutation::TextLost, Output::Read(mut text, end)) => {
+                    text.pop();
+                    out(at, Output::Read(text, end));
+                }
+                (Mutation::DataAfterEnd, Output::Read(_, true)) if !self.ended => {
                     self.ended = true;
                     out(at, Output::Read(b"x".to_vec(), false));
                 }
-                other => out(at, other),
+                (_, other) => out(at, other),
             }
         }
+        self.repeat_fin(to, out);
     }
 }

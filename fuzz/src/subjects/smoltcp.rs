@@ -166,8 +166,14 @@ impl Host {
                     Err(RecvError::InvalidState) => Err(CallError::DoesNotExist),
                 }
             }
-            Call::Shutdown | Call::Close => Ok(socket.close()),
-            Call::Abort => Ok(socket.abort()),
+            Call::Shutdown | Call::Close => {
+                socket.close();
+                Ok(())
+            }
+            Call::Abort => {
+                socket.abort();
+                Ok(())
+            }
             Call::Status => Ok(()),
         }
     }

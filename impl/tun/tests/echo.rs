@@ -11,6 +11,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use farewell_testing::{skip, tshark};
+
 const ECHO: &str = env!("CARGO_BIN_EXE_farewell-echo");
 /// Set where the tests are in a namespace of their own.
 const INSIDE: &str = "FAREWELL_ECHO_INSIDE";
@@ -46,16 +48,13 @@ fn inside(test: &str) -> bool {
     print!("{}", String::from_utf8_lossy(&output.stdout));
     let err = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{err}");
+    for why in err
+        .lines()
+        .filter_map(|line| line.strip_prefix("skipped: "))
+    {
+        skip(why);
+    }
     false
-}
-
-fn skip(why: &str) {
-    println!("skipped: {why}");
-    let required = env::var_os("FAREWELL_REQUIRE").is_some_and(|r| !r.is_empty());
-    assert!(
-        !required,
-        "FAREWELL_REQUIRE is set: nothing may be skipped: {why}"
-    );
 }
 
 /// A server that is killed when its test fails.
@@ -205,7 +204,7 @@ fn tools() {
         let mut child = match child {
             Ok(child) => child,
             Err(_) => {
-                skip(&format!("no {program}"));
+                skip(format!("{program} is not installed"));
                 return None;
             }
         };
@@ -226,39 +225,13 @@ fn tools() {
     }
 }
 
-/// tshark reads the capture and has nothing to say against it.
+/// tshark has nothing to say against the capture, and each host has its FINs in it.
 fn read_capture(file: &Path) {
-    let tshark = |filter: &str| {
-        Command::new("tshark")
-            .args([
-                "-o",
-                "tcp.check_checksum:TRUE",
-                "-o",
-                "ip.check_checksum:TRUE",
-            ])
-            .args([
-                "-T",
-                "fields",
-                "-e",
-                "frame.interface_name",
-                "-Y",
-                filter,
-                "-r",
-            ])
-            .arg(file)
-            .output()
-    };
-    let bad = "tcp.checksum.status == 0 || ip.checksum.status == 0 || _ws.malformed";
-    let Ok(found) = tshark(bad) else {
-        skip("no tshark");
+    if !tshark::is_there() {
         return;
-    };
-    assert!(found.status.success(), "{found:?}");
-    assert_eq!(String::from_utf8_lossy(&found.stdout), "");
-    let fins = tshark("tcp.flags.fin == 1").expect("it ran before");
-    let fins = String::from_utf8_lossy(&fins.stdout);
+    }
     for host in ["kernel", "farewell"] {
-        let n = fins.lines().filter(|l| *l == host).count();
+        let n = tshark::fins(file, host);
         assert!(n >= 12, "{n} FINs at {host}");
     }
 }

@@ -143,3 +143,54 @@ impl Life {
         side.closed = true;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Cell, Plan};
+
+    /// A life that ends in this way, the kernel first, in which farewell's user has read `got` of the `length` bytes that
+    /// the kernel's had to send and has sent, and was told `over`: what the judge says.
+    fn judged(way: Way, length: u64, got: u64, over: Option<Ending>) -> Result<(), String> {
+        let is_it = |n: &usize| Cell::of(*n).way == way && Cell::of(*n).first == Host::Kernel;
+        let n = (0..Cell::COUNT).find(is_it).unwrap();
+        let plan = Plan::new(1, n);
+        let mut talk = plan.talks[0];
+        talk.lengths[Host::Kernel as usize] = length;
+        let mut life = Life::new(plan, 1, 0).unwrap();
+        life.sides[Host::Kernel as usize].sent = length;
+        life.sides[Host::Farewell as usize].got = got;
+        life.sides[Host::Farewell as usize].over = over;
+        life.judge(Host::Farewell, &talk)
+    }
+
+    #[test]
+    fn the_end_is_told_after_all_and_only_then() {
+        let closed = |got| judged(Way::HalfClose, 100, got, Some(Ending::End));
+        assert_eq!(closed(100), Ok(()));
+        let says = |r: Result<(), String>, why: &str| assert_eq!(r, Err(why.into()));
+        says(closed(99), "farewell read the end after 99 of 100 bytes");
+        says(closed(0), "farewell read the end after 0 of 100 bytes");
+        says(closed(101), "farewell read 101 bytes, and 100 were sent");
+        // Nothing is wrong yet with who has not heard all.
+        assert_eq!(judged(Way::HalfClose, 100, 99, None), Ok(()));
+        assert!(judged(Way::HalfClose, 100, 101, None).is_err());
+    }
+
+    #[test]
+    fn a_reset_is_told_as_a_reset_and_nothing_else_is() {
+        for way in [Way::Abort, Way::Unread] {
+            assert_eq!(judged(way, 100, 7, Some(Ending::Reset)), Ok(()));
+            assert!(judged(way, 100, 100, Some(Ending::End)).is_err());
+            assert!(judged(way, 100, 101, Some(Ending::Reset)).is_err());
+        }
+        let others = Way::ALL.into_iter().filter(|w| !w.resets());
+        for way in others {
+            assert!(judged(way, 100, 100, Some(Ending::Reset)).is_err());
+        }
+        let timed_out = Ending::Other("timed out".into());
+        for way in Way::ALL {
+            assert!(judged(way, 100, 7, Some(timed_out.clone())).is_err());
+        }
+    }
+}

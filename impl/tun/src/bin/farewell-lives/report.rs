@@ -214,3 +214,94 @@ pub(crate) fn states(seen: &[bool; State::ALL.len()]) -> String {
     let names: Vec<_> = names.filter(|s| *s.1).map(|s| s.0.name()).collect();
     names.join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A report of a life in each cell, as a run should be.
+    fn whole(of: impl Fn(&Cell, &mut Outcome, &mut Counts) -> bool) -> Report {
+        let mut report = Report::default();
+        for n in 0..Cell::COUNT {
+            let plan = Plan::new(1, n);
+            let does = plan.cell.kind.faults();
+            let mut counts = Counts {
+                packets: 50,
+                lost: does.lose.into(),
+                duplicated: does.duplicate.into(),
+                reordered: does.reorder.into(),
+                delayed: does.delay.into(),
+            };
+            let mut outcome = Outcome {
+                reopened: plan.cell.way.incarnations() > 1,
+                refused: plan.cell.way == Way::ReopenedByItself,
+                ..Outcome::default()
+            };
+            if of(&plan.cell, &mut outcome, &mut counts) {
+                report.count(&plan, &outcome, &counts);
+            }
+        }
+        report.require_coverage();
+        report
+    }
+
+    #[test]
+    fn a_whole_run_is_well() {
+        let report = whole(|_, _, _| true);
+        assert!(report.is_well(), "{}", report.failures(1));
+    }
+
+    #[test]
+    fn an_empty_cell_is_not_well() {
+        let empty = Cell::of(77);
+        let report = whole(|cell, _, _| *cell != empty);
+        assert_eq!(report.failures(1), format!("no life: {empty}\n"));
+    }
+
+    /// A link that puts all in order, or does any other thing not at all, or something where it should do nothing.
+    #[test]
+    fn a_link_in_our_favour_is_not_well() {
+        type Change = fn(&mut Counts);
+        let kind: [(Change, Kind); 4] = [
+            (|c| c.lost = 0, Kind::Loss),
+            (|c| c.duplicated = 0, Kind::Duplication),
+            (|c| c.reordered = 0, Kind::Reordering),
+            (|c| c.delayed = 0, Kind::Delay),
+        ];
+        for (change, kind) in kind {
+            let report = whole(|_, _, counts| {
+                change(counts);
+                true
+            });
+            let told = report.failures(1);
+            let lines: Vec<&str> = told.lines().collect();
+            assert_eq!(lines.len(), 2, "{told}"); // of the kind, and of "all"
+            let named = format!("faults \"{}\": the link did", kind.name());
+            assert!(lines[0].starts_with(&named), "{told}");
+        }
+        let report = whole(|cell, _, counts| {
+            counts.lost += u64::from(cell.kind == Kind::None);
+            true
+        });
+        assert!(!report.is_well());
+    }
+
+    #[test]
+    fn time_wait_must_have_been_met() {
+        for (way, first) in [
+            (Way::ReopenedByPeer, Host::Kernel),
+            (Way::ReopenedByPeer, Host::Farewell),
+            (Way::ReopenedByItself, Host::Kernel),
+            (Way::ReopenedByItself, Host::Farewell),
+        ] {
+            let report = whole(|cell, outcome, _| {
+                if (cell.way, cell.first) == (way, first) {
+                    (outcome.reopened, outcome.refused) = (false, false);
+                }
+                true
+            });
+            let told = report.failures(1);
+            assert_eq!(told, format!("no TIME_WAIT of {} was {way}\n", name(first)));
+        }
+    }
+}

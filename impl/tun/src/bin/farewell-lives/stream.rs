@@ -78,5 +78,16 @@ mod tests {
         let missing = [&bytes[..500], &bytes[501..]].concat();
         let at = stream.check(77, &missing).unwrap_err().at;
         assert!((577..580).contains(&at), "{at}");
+        let twice = [&bytes[..501], &bytes[500..]].concat();
+        let at = stream.check(77, &twice).unwrap_err().at;
+        assert!((578..581).contains(&at), "{at}");
+        for n in [0, 500, 998] {
+            let mut swapped = bytes;
+            swapped.swap(n, n + 1);
+            assert_eq!(stream.check(77, &swapped).unwrap_err().at, 77 + n as u64);
+        }
+        let mut last = bytes;
+        last[999] ^= 1;
+        assert_eq!(stream.check(77, &last).unwrap_err().at, 77 + 999);
     }
 }

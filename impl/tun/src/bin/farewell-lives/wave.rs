@@ -17,8 +17,9 @@ use crate::world::{Happened, World, WorldError};
 
 /// The kernel's states are looked at this often.
 const LOOK: Duration = Duration::from_millis(100);
-/// What users have closed is over by then, but for TIME_WAIT: retransmissions, orphans.
-const DRAINED_BY: Duration = Duration::from_secs(60);
+/// What users have closed is over by then, but for TIME_WAIT: retransmissions, orphans, and embryos, which are given up
+/// after [`EMBRYO`](crate::world::EMBRYO).
+const DRAINED_BY: Duration = Duration::from_secs(90);
 
 /// How long something is waited for. Where the machine is busy with other things, the time that this program did not get
 /// counts little, up to a bound.
@@ -258,7 +259,7 @@ impl Wave {
                 });
             }
             report.strange(format!(
-                "a minute after the last close {} connections of the kernel and {ours} of farewell are left",
+                "long after the last close {} connections of the kernel and {ours} of farewell are left",
                 left.len()
             ));
             return Ok(());

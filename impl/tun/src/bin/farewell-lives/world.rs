@@ -45,6 +45,10 @@ const BUFFER: usize = 16_384;
 const CONNECTIONS: u32 = 16_384;
 const BACKLOG: i32 = 16_384;
 
+/// How long the stack tries to open. A late SYN that finds it listening again opens an embryo which nothing else ends: the
+/// kernel's TIME_WAIT acknowledges its SYN,ACK, and starts again with each answer.
+pub(crate) const EMBRYO: Duration = Duration::from_secs(60);
+
 /// Why nothing can go on.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WorldError {
@@ -334,6 +338,7 @@ fn stack(args: &Args, now: Instant) -> Result<Stack<Heap>, WorldError> {
     let config = Config {
         time_wait: Duration::from_millis(args.time_wait),
         fin_wait_2: Some(Duration::from_secs(5)),
+        give_up_open: Some(EMBRYO),
         rto: rto::Limits {
             min: Duration::from_millis(50),
             max: Duration::from_secs(2),

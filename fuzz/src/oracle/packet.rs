@@ -1,0 +1,137 @@
+//! Segments of the model as packets and back, by the crate etherparse: the engine's own reader and writer are judged here, and
+//! judge nothing.
+
+use etherparse::{IpNumber, Ipv4Header, NetSlice, SlicedPacket, TcpHeader, TransportSlice};
+use farewell_model::endpoint::{Flags, MAX_DATA, Segment};
+use farewell_model::seq::Seq;
+
+/// An address and a port.
+pub type Socket = ([u8; 4], u16);
+
+/// The subject's host.
+pub const SUBJECT: Socket = ([192, 0, 2, 1], 80);
+/// Its peer.
+pub const PEER: Socket = ([192, 0, 2, 2], 4_242);
+
+const TTL: u8 = 64;
+
+/// Why a packet is no segment of the connection, or none that the model can say.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum NoSegment {
+    /// Neither IPv4 nor TCP, or cut short.
+    #[error("no TCP in IPv4: {0}")]
+    NoTcp(String),
+    /// Bytes behind the end that the IP header names, or fewer.
+    #[error("the IP header says {0} bytes, and there are {1}")]
+    Length(usize, usize),
+    /// The IP header's checksum.
+    #[error("the checksum of the IP header is wrong")]
+    IpChecksum,
+    /// TCP's (MUST-2).
+    #[error("the checksum of the segment is wrong (RFC 9293 3.1, MUST-2)")]
+    TcpChecksum,
+    /// Between other sockets than those of the connection.
+    #[error("from {0:?} to {1:?}: that is not the connection")]
+    Elsewhere(Socket, Socket),
+    /// More text than anyone sent.
+    #[error("{0} bytes of text: more than buffers hold")]
+    Text(usize),
+    /// A window larger than any buffer.
+    #[error("a window of {0}: larger than any buffer")]
+    Window(u16),
+    /// Control bits that nothing calls for.
+    #[error("control bits other than SYN, ACK, FIN, RST and PSH")]
+    ControlBits,
+    /// An option that does not go there.
+    #[error("the options cannot be read: {0}")]
+    Options(String),
+}
+
+/// The packet of a segment.
+///
+/// # Errors
+///
+/// A segment that makes no packet: of those that [`Segment`] can hold there is none.
+pub fn write(s: &Segment, from: Socket, to: Socket) -> Result<Vec<u8>, NoSegment> {
+    let cannot = |e: &dyn std::fmt::Display| NoSegment::NoTcp(e.to_string());
+    let mut tcp = TcpHeader::new(from.1, to.1, s.seq.raw(), s.wnd.into());
+    tcp.acknowledgment_number = s.ack.raw();
+    tcp.syn = s.is(Flags::SYN);
+    tcp.ack = s.is(Flags::ACK);
+    tcp.fin = s.is(Flags::FIN);
+    tcp.rst = s.is(Flags::RST);
+    let length = u16::try_from(tcp.header_len() + s.data().len()).map_err(|e| cannot(&e))?;
+    let mut ip =
+        Ipv4Header::new(length, TTL, IpNumber::TCP, from.0, to.0).map_err(|e| cannot(&e))?;
+    ip.header_checksum = ip.calc_header_checksum();
+    tcp.checksum = tcp
+        .calc_checksum_ipv4(&ip, s.data())
+        .map_err(|e| cannot(&e))?;
+    Ok([&ip.to_bytes()[..], &tcp.to_bytes()[..], s.data()].concat())
+}
+
+/// The segment of a packet between these two, if all of it is right. Options are left out once they have been read: what a
+/// SYN offers, the peer does not take.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub fn read(bytes: &[u8], from: Socket, to: Socket) -> Result<Segment, NoSegment> {
+    let sliced = SlicedPacket::from_ip(bytes).map_err(|e| NoSegment::NoTcp(e.to_string()))?;
+    let (Some(NetSlice::Ipv4(ip)), Some(TransportSlice::Tcp(tcp))) = (sliced.net, sliced.transport)
+    else {
+        return Err(NoSegment::NoTcp("another protocol".into()));
+    };
+    let ip = ip.header();
+    let said = usize::from(ip.total_len());
+    if said != bytes.len() {
+        return Err(NoSegment::Length(said, bytes.len()));
+    }
+    let header = ip.to_header();
+    if header.calc_header_checksum() != header.header_checksum {
+        return Err(NoSegment::IpChecksum);
+    }
+    if tcp.calc_checksum_ipv4(ip.source(), ip.destination()) != Ok(tcp.checksum()) {
+        return Err(NoSegment::TcpChecksum);
+    }
+    let sockets = (
+        (ip.source(), tcp.source_port()),
+        (ip.destination(), tcp.destination_port()),
+    );
+    if sockets != (from, to) {
+        return Err(NoSegment::Elsewhere(sockets.0, sockets.1));
+    }
+    if tcp.urg() || tcp.ece() || tcp.cwr() || tcp.ns() {
+        return Err(NoSegment::ControlBits);
+    }
+    if let Some(Err(why)) = tcp.options_iterator().find(Result::is_err) {
+        return Err(NoSegment::Options(why.to_string()));
+    }
+    let payload = tcp.payload();
+    let mut text = [0; MAX_DATA];
+    text.get_mut(..payload.len())
+        .ok_or(NoSegment::Text(payload.len()))?
+        .copy_from_slice(payload);
+    let flags = [
+        (tcp.syn(), Flags::SYN),
+        (tcp.ack(), Flags::ACK),
+        (tcp.fin(), Flags::FIN),
+        (tcp.rst(), Flags::RST),
+    ];
+    Ok(Segment {
+        seq: Seq::new(tcp.sequence_number()),
+        ack: if tcp.ack() {
+            Seq::new(tcp.acknowledgment_number())
+        } else {
+            Seq::default() // it says nothing
+        },
+        flags: flags
+            .into_iter()
+            .filter(|(is, _)| *is)
+            .fold(Flags::default(), |all, (_, bit)| all.with(bit)),
+        wnd: u8::try_from(tcp.window_size()).map_err(|_| NoSegment::Window(tcp.window_size()))?,
+        len: payload.len() as u8,
+        text,
+        ts: None,
+    })
+}

@@ -1,0 +1,250 @@
+//! Random scripts. Two of three are led into a state of closing first, and there meet what decides in that state; the rest,
+//! and the end of all, is whatever peers and users do, and some that they do not.
+
+use farewell_model::endpoint::{Call, Flags, MAX_DATA, TcpState};
+
+use super::script::{OPEN_ACTIVE, OPEN_PASSIVE, Peer, Script, Step, send};
+use crate::targets::Random;
+use crate::targets::lockstep::Anchor;
+
+/// An acknowledgment of everything.
+const FITTING: Peer = Peer {
+    flags: Flags::ACK,
+    seq: (Anchor::Next, 0),
+    ack: (Anchor::Next, 0),
+    wnd: 4,
+    len: 0,
+};
+/// And the end of the peer's stream.
+const FIN: Peer = Peer {
+    flags: Flags::ACK.with(Flags::FIN),
+    ..FITTING
+};
+/// It acknowledges nothing new: our FIN is still on its way.
+const NOT_YET: (Anchor, i8) = (Anchor::Edge, 0);
+/// Where a script can be led; most often to where time alone decides.
+const LED: [TcpState; 9] = [
+    TcpState::FinWait1,
+    TcpState::FinWait2,
+    TcpState::FinWait2,
+    TcpState::CloseWait,
+    TcpState::Closing,
+    TcpState::LastAck,
+    TcpState::TimeWait,
+    TcpState::TimeWait,
+    TcpState::TimeWait,
+];
+
+/// The script of a seed. `full_close`: the stack has a CLOSE after which nobody reads.
+pub fn script(seed: u64, full_close: bool) -> Script {
+    let mut r = Random(seed);
+    let isns = [1_000, u32::MAX - 2, u32::MAX - 300, 0x7fff_fffe];
+    let (peer_isn, isn) = (isns[r.below(4)], isns[r.below(4)]);
+    let mut steps = Vec::new();
+    opening(&mut r, &mut steps);
+    if r.below(3) > 0 {
+        let to = LED[r.below(LED.len())];
+        if r.below(2) == 0 {
+            exchange(&mut r, &mut steps);
+        }
+        lead(&mut r, to, full_close, &mut steps);
+        for _ in 0..1 + r.below(4) {
+            steps.push(there(&mut r, to));
+        }
+    }
+    for _ in 0..2 + r.below(20) {
+        steps.push(step(&mut r, full_close));
+    }
+    if r.below(2) == 0 {
+        // Long after the end a segment must find the connection gone, or else still there.
+        steps.push(Step::Wait(13_000));
+        steps.push(Step::Segment(FITTING));
+    }
+    Script {
+        peer_isn,
+        isn,
+        steps,
+    }
+}
+
+fn opening(r: &mut Random, steps: &mut Vec<Step>) {
+    let passive = r.below(2) == 0;
+    steps.push(Step::Call(if passive { OPEN_PASSIVE } else { OPEN_ACTIVE }));
+    let initial = |flags| Peer {
+        flags,
+        seq: (Anchor::Initial, 0),
+        ..FITTING
+    };
+    match (r.below(12), passive) {
+        (0, _) => {}
+        (1, false) | (2.., true) => {
+            steps.push(Step::Segment(initial(Flags::SYN)));
+            steps.push(Step::Segment(FITTING));
+        }
+        (1, true) => steps.push(Step::Segment(initial(Flags::SYN))),
+        (_, false) => steps.push(Step::Segment(initial(Flags::SYN.with(Flags::ACK)))),
+    }
+}
+
+/// Some text each way, acknowledged.
+fn exchange(r: &mut Random, steps: &mut Vec<Step>) {
+    let n = r.below(3) as u8 + 1;
+    let text = Step::Segment(Peer { len: n, ..FITTING });
+    steps.extend([text, Step::Call(Call::Receive(MAX_DATA as u8))]);
+    if r.below(2) == 0 {
+        steps.extend([Step::Call(send(n)), Step::Segment(FITTING)]);
+    }
+}
+
+/// Closes as it leads to that state, if nothing is in the way.
+fn lead(r: &mut Random, to: TcpState, full_close: bool, steps: &mut Vec<Step>) {
+    let close = Step::Call(if full_close && r.below(2) == 0 {
+        Call::Close
+    } else {
+        Call::Shutdown
+    });
+    let late_fin = Step::Segment(Peer {
+        ack: NOT_YET,
+        ..FIN
+    });
+    let (fin, ack) = (Step::Segment(FIN), Step::Segment(FITTING));
+    match to {
+        TcpState::FinWait1 => steps.push(close),
+        TcpState::FinWait2 => steps.extend([close, ack]),
+        TcpState::CloseWait => steps.push(fin),
+        TcpState::Closing => steps.extend([close, late_fin]),
+        TcpState::LastAck => steps.extend([fin, close]),
+        _ => match r.below(3) {
+            0 => steps.extend([close, fin]),
+            1 => steps.extend([close, ack, fin]),
+            _ => steps.extend([close, late_fin, ack]),
+        },
+    }
+}
+
+/// What decides in that state.
+fn there(r: &mut Random, state: TcpState) -> Step {
+    let text = Peer {
+        len: r.below(3) as u8 + 1,
+        ..FITTING
+    };
+    let left = Peer {
+        seq: (Anchor::Next, -1),
+        ..FITTING
+    };
+    let repeated_fin = Peer {
+        flags: FIN.flags,
+        ..left
+    };
+    let reset = Peer {
+        flags: Flags::RST,
+        seq: (Anchor::Next, (r.below(6) as i8 - 2).max(0)),
+        ..FITTING
+    };
+    let syn = Peer {
+        flags: Flags::SYN,
+        seq: (Anchor::Initial, 0),
+        ..FITTING
+    };
+    match (r.below(13), state) {
+        (0..=2, TcpState::TimeWait) => Step::Segment(repeated_fin),
+        (3, TcpState::TimeWait) => Step::Segment(FITTING),
+        (4..=7, TcpState::TimeWait) => Step::Wait([3_000, 5_500, 7_000, 9_000][r.below(4)]),
+        (8, TcpState::TimeWait) => Step::Wait(13_000),
+        (9, TcpState::TimeWait) => Step::Call(if r.below(2) == 0 {
+            OPEN_ACTIVE
+        } else {
+            OPEN_PASSIVE
+        }),
+        (0..=3, TcpState::FinWait2) => Step::Wait(24_000),
+        (0, _) => Step::Wait([1_000, 3_000, 9_000][r.below(3)]),
+        (1, _) => Step::Segment(FITTING),
+        (2, _) => Step::Segment(FIN),
+        (3, _) => Step::Segment(repeated_fin),
+        (4, _) => Step::Segment(text),
+        (5, _) => Step::Segment(Peer {
+            flags: FIN.flags,
+            ..text
+        }),
+        (6, _) => Step::Segment(Peer {
+            ack: NOT_YET,
+            ..text
+        }),
+        (7, _) => Step::Call(Call::Receive(MAX_DATA as u8)),
+        (8, _) => Step::Call(send(r.below(3) as u8 + 1)),
+        (9..=10, _) => Step::Segment(reset),
+        (11, _) => Step::Segment(syn),
+        _ => Step::Segment(odd(r)),
+    }
+}
+
+fn step(r: &mut Random, full_close: bool) -> Step {
+    let n = r.below(MAX_DATA) as u8 + 1;
+    let wnd = if r.below(4) == 0 { r.below(5) as u8 } else { 4 };
+    let segment = |p: Peer| Step::Segment(Peer { wnd, ..p });
+    match r.below(100) {
+        0..=14 => segment(Peer {
+            len: n.min(3),
+            ..FITTING
+        }),
+        15..=23 => segment(FITTING),
+        24..=29 => segment(Peer {
+            flags: FIN.flags,
+            len: n % 3,
+            ..FITTING
+        }),
+        30..=33 => segment(Peer {
+            flags: FIN.flags,
+            ack: (Anchor::Edge, 0),
+            ..FITTING
+        }),
+        34..=36 => Step::Segment(Peer { wnd: 0, ..FITTING }),
+        37..=39 => segment(Peer {
+            flags: Flags::SYN,
+            seq: (Anchor::Initial, 0),
+            ..FITTING
+        }),
+        40..=50 => Step::Call(send(n)),
+        51..=60 => Step::Call(Call::Receive(n)),
+        61..=65 => Step::Call(Call::Shutdown),
+        66..=68 => Step::Call(if full_close {
+            Call::Close
+        } else {
+            Call::Shutdown
+        }),
+        69 => Step::Call(Call::Abort),
+        70..=72 => Step::Call(if r.below(2) == 0 {
+            OPEN_ACTIVE
+        } else {
+            OPEN_PASSIVE
+        }),
+        73..=79 => Step::Again(r.below(8) as u8),
+        80..=88 => Step::Wait([250, 500, 1_000, 3_000, 9_000, 11_000][r.below(6)]),
+        _ => segment(odd(r)),
+    }
+}
+
+/// A segment that no peer in its right mind sends now.
+fn odd(r: &mut Random) -> Peer {
+    let kinds = [
+        0b1000, 0b1000, 0b1010, 0b0100, 0b1100, 0b0001, 0b1001, 0b0010, 0b1011, 0b0000,
+    ];
+    let near = |r: &mut Random| {
+        let anchors = [
+            Anchor::Next,
+            Anchor::Next,
+            Anchor::Edge,
+            Anchor::Initial,
+            Anchor::Opposite,
+        ];
+        (anchors[r.below(5)], r.below(9) as i8 - 4)
+    };
+    let (flags, seq, ack) = (Flags(kinds[r.below(kinds.len())]), near(r), near(r));
+    Peer {
+        flags,
+        seq,
+        ack,
+        wnd: 4,
+        len: [0, 0, 1, 3][r.below(4)],
+    }
+}

@@ -1,0 +1,259 @@
+//! The set of the specification's states that explain what has been observed so far.
+
+use std::collections::HashSet;
+
+use farewell_model::endpoint::{
+    CallError, Endpoint, Event, Flags, Indication, Observed, Segment, TcpState,
+};
+use farewell_model::rules::RuleSet;
+use farewell_model::seq::Seq;
+use farewell_model::spec::{Config, Spec, Tcb};
+use zerocopy::IntoBytes;
+
+use super::explain::is_pure_ack;
+use super::freedom::{plain, readings, strict};
+use crate::subjects::Terms;
+
+mod input;
+mod time;
+mod why;
+
+pub use why::Why;
+
+/// States that the set may hold; beyond, nothing is decided.
+pub const MOST: usize = 10_000;
+
+/// What came out at one instant.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Seen {
+    /// Segments, in order.
+    pub segments: Vec<Segment>,
+    /// Indications.
+    pub told: Vec<Indication>,
+    /// What a RECEIVE returned.
+    pub read: Vec<u8>,
+    /// It found the end of the stream.
+    pub end: bool,
+}
+
+/// A state that explains everything so far.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct State {
+    tcb: Tcb,
+    /// An acknowledgment is to come within so many ticks, less one; 0 for none.
+    owed: u8,
+    /// It must.
+    must: bool,
+    /// For how many ticks TIME_WAIT could have been over.
+    over: u8,
+}
+
+/// No state explains the last observation: the last states, and what spoke against each.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unexplained {
+    /// State by state, each pair once.
+    pub against: Vec<(TcpState, Why)>,
+    /// The variables of the first.
+    pub observed: Observed,
+}
+
+/// Why the oracle stops.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Stop {
+    /// A divergence.
+    Unexplained(Unexplained),
+    /// More than [`MOST`] states.
+    Undecided,
+}
+
+/// The set.
+#[derive(Clone, Debug)]
+pub struct Oracle {
+    terms: Terms,
+    rules: RuleSet,
+    states: Vec<State>,
+    /// The right edge of the window that was last offered.
+    edge: Option<Seq>,
+    /// Ticks since an acknowledgment came out.
+    since_ack: u32,
+    /// Ticks since anything arrived, or anything came out that occupies sequence space.
+    quiet: u32,
+    /// How often the same was sent again in this incarnation.
+    backoff: u32,
+    /// What this incarnation has sent ends here.
+    sent_to: Option<Seq>,
+    /// Ticks since the first of what is unacknowledged was sent.
+    in_flight: Option<u32>,
+    /// The most there were when something was acknowledged: the longest round trip that can have been measured.
+    slowest: u32,
+    /// The most states there ever were.
+    pub largest: usize,
+}
+
+impl Oracle {
+    /// CLOSED, by RFC 9293 with its SHOULDs.
+    pub fn new(terms: Terms) -> Self {
+        Self::with_rules(terms, strict())
+    }
+
+    /// CLOSED, by these rules.
+    pub fn with_rules(terms: Terms, rules: RuleSet) -> Self {
+        let tcb = Spec::boot(&plain(&terms, rules));
+        let state = State {
+            tcb,
+            owed: 0,
+            must: false,
+            over: 0,
+        };
+        Oracle {
+            terms,
+            rules,
+            states: vec![state],
+            edge: None,
+            since_ack: u32::MAX / 2,
+            quiet: 0,
+            backoff: 0,
+            sent_to: None,
+            in_flight: None,
+            slowest: 0,
+            largest: 1,
+        }
+    }
+
+    fn plain(&self) -> Config {
+        plain(&self.terms, self.rules)
+    }
+
+    /// Variables of one of the states.
+    pub fn observed(&self) -> Observed {
+        self.states
+            .first()
+            .map(|s| Spec::observe(&self.plain(), &s.tcb))
+            .unwrap_or_default()
+    }
+
+    /// The states' names, each once.
+    pub fn names(&self) -> Vec<TcpState> {
+        let mut names: Vec<_> = self.states.iter().map(|s| s.tcb.state).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// A call or a segment went in, and this came out at once.
+    ///
+    /// # Errors
+    ///
+    /// Nothing explains it, or too much does.
+    pub fn input(&mut self, e: Event, reply: Option<CallError>, seen: &Seen) -> Result<(), Stop> {
+        self.quiet = 0;
+        let (mut next, mut against) = (Next::default(), Vec::new());
+        for s in &self.states {
+            let mut all = readings(&self.terms, self.rules, s.tcb.state, &e);
+            if matches!(e, Event::Segment(_)) {
+                let as_offered: Vec<_> = all.iter().filter_map(|c| self.as_offered(s, c)).collect();
+                all.extend(as_offered);
+            }
+            for c in all {
+                match self.one(s, &c, e, reply, seen) {
+                    Ok(after) => next.add(after),
+                    Err(why) => against.push((s.tcb.state, why)),
+                }
+            }
+        }
+        self.time_round_trip(&next);
+        self.note(seen);
+        self.settle(next, against)
+    }
+
+    /// Something was acknowledged, perhaps: how long that took at most.
+    fn time_round_trip(&mut self, next: &Next) {
+        let Some(ticks) = self.in_flight else { return };
+        let una = |s: &State| s.tcb.snd_una;
+        if next.states.iter().map(una).ne(self.states.iter().map(una)) {
+            self.slowest = self.slowest.max(ticks);
+        }
+        if next.states.iter().all(|s| s.tcb.snd_una == s.tcb.snd_nxt) {
+            self.in_flight = None;
+        }
+    }
+
+    fn settle(&mut self, next: Next, mut against: Vec<(TcpState, Why)>) -> Result<(), Stop> {
+        if next.states.is_empty() {
+            against.sort_unstable();
+            against.dedup();
+            return Err(Stop::Unexplained(Unexplained {
+                against,
+                observed: self.observed(),
+            }));
+        }
+        self.states = next.states;
+        self.largest = self.largest.max(self.states.len());
+        if self.states.len() > MOST {
+            Err(Stop::Undecided)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The next input finds a receive buffer that is larger by a byte, or no more.
+    pub fn widen(&mut self, wider: bool) {
+        self.terms.buffer = if wider {
+            self.terms.buffer + 1
+        } else {
+            self.terms.buffer - 1
+        };
+    }
+
+    /// What is known without knowing the state.
+    fn note(&mut self, seen: &Seen) {
+        for s in &seen.segments {
+            if s.is(Flags::RST) {
+                continue;
+            }
+            let end = s.seq + s.seq_len();
+            if s.is(Flags::SYN) {
+                self.edge = None;
+                if self.sent_to.is_none_or(|to| !end.at_or_before(to)) {
+                    (self.backoff, self.sent_to) = (0, None);
+                }
+            }
+            if s.is(Flags::ACK) {
+                self.edge = Some(s.ack + u32::from(s.wnd));
+            }
+            if is_pure_ack(s) {
+                self.since_ack = 0;
+            }
+            if s.seq_len() > 0 {
+                self.quiet = 0;
+                self.in_flight.get_or_insert(0);
+                if self.sent_to.is_some_and(|to| end.at_or_before(to)) {
+                    self.backoff += 1;
+                } else {
+                    self.sent_to = Some(end);
+                }
+            }
+        }
+    }
+}
+
+fn has_connection(s: TcpState) -> bool {
+    !matches!(s, TcpState::Closed | TcpState::Listen | TcpState::SynSent)
+}
+
+/// States, each once.
+#[derive(Default)]
+struct Next {
+    states: Vec<State>,
+    known: HashSet<Vec<u8>>,
+}
+
+impl Next {
+    fn add(&mut self, s: State) {
+        let mut key = s.tcb.as_bytes().to_vec();
+        key.extend([s.owed, u8::from(s.must), s.over]);
+        if self.known.insert(key) {
+            self.states.push(s);
+        }
+    }
+}
