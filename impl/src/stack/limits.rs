@@ -94,7 +94,7 @@ impl fmt::Debug for Secrets {
     }
 }
 
-/// Why there is no stack.
+/// Why there is no stack, or not with this configuration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum StackError {
     /// A setting makes no sense.
@@ -111,6 +111,9 @@ pub enum StackError {
         /// How many were asked for.
         count: u32,
     },
+    /// All TIME_WAITs of a stack last equally long.
+    #[error("time_wait cannot be changed: make another stack")]
+    TimeWaitChanged,
 }
 
 /// A limit that was met.

@@ -89,7 +89,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::connection::{Indication, LEAST_MSS};
 use crate::isn::IsnSource;
 use crate::state::State;
@@ -128,13 +128,15 @@ struct Configs {
 
 impl Configs {
     /// As it was given for IPv4. The header of IPv6 is 20 bytes longer, and segments as much shorter (RFC 6691).
-    fn new(v4: Config) -> Self {
+    fn new(config: Config) -> Result<Self, ConfigError> {
+        let mut v4 = config.validated()?;
+        v4.mss = v4.mss.min(LARGEST_MSS);
         let shorter = v4.mss.saturating_sub(20).max(LEAST_MSS);
         let v6 = Config {
             mss: v4.mss.min(shorter),
             ..v4
         };
-        Configs { v4, v6 }
+        Ok(Configs { v4, v6 })
     }
 
     #[inline(always)]
@@ -204,8 +206,7 @@ impl<P: Provide> Stack<P> {
         provider: P,
         now: Instant,
     ) -> Result<Self, StackError> {
-        let mut config = config.validated()?;
-        config.mss = config.mss.min(LARGEST_MSS);
+        let configs = Configs::new(config)?;
         let no_memory = |what, count| StackError::NoMemory { what, count };
         let connections = limits.connections;
         let none = || no_memory("connections", connections);
@@ -216,7 +217,7 @@ impl<P: Provide> Stack<P> {
             .try_reserve_exact(limits.replies as usize)
             .map_err(|_| no_memory("replies", limits.replies))?;
         Ok(Stack {
-            configs: Configs::new(config),
+            configs,
             limits,
             checksums: Checksums::Verify,
             addresses: Vec::new(),
@@ -352,17 +353,18 @@ impl<P: Provide> Stack<P> {
     }
 
     /// Changes the configuration, for the connections that are open as well: what they do next goes by it; a timer that runs
-    /// keeps its length, and what a handshake has agreed on stays. All TIME_WAITs last equally long, so that
-    /// [`Config::time_wait`] stays as it is.
+    /// keeps its length, and what a handshake has agreed on stays.
     ///
     /// # Errors
     ///
-    /// A configuration that makes no sense; nothing is changed then.
+    /// A configuration that makes no sense, or another [`Config::time_wait`]; nothing is changed then.
     pub fn set_config(&mut self, config: Config) -> Result<(), StackError> {
-        let mut config = config.validated()?;
-        config.mss = config.mss.min(LARGEST_MSS);
-        config.time_wait = self.configs.v4.time_wait;
-        self.configs = Configs::new(config);
+        let configs = Configs::new(config)?;
+        // Those in TIME_WAIT stand in one queue, in the order in which they end.
+        if configs.v4.time_wait != self.configs.v4.time_wait {
+            return Err(StackError::TimeWaitChanged);
+        }
+        self.configs = configs;
         Ok(())
     }
 
