@@ -39,7 +39,7 @@ impl Oracle {
         if self.odd.is_none() && self.known.is_empty() {
             return;
         }
-        let kind = kind(&self.plain(), &s.tcb, Some(&e));
+        let kind = kind(&self.plain(), &s.tcb, self.edge, Some(&e));
         for odd in Oddity::ALL {
             let id = format!("{}/{kind}", odd.id());
             let known = self.known.iter().position(|(k, on)| *on && k.is_about(&id));

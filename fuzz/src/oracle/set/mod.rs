@@ -221,7 +221,7 @@ impl Oracle {
     pub(super) fn kind(&self, e: Option<&Event>) -> String {
         self.states
             .first()
-            .map(|s| kind(&self.plain(), &s.tcb, e))
+            .map(|s| kind(&self.plain(), &s.tcb, self.edge, e))
             .unwrap_or_default()
     }
 
