@@ -1,6 +1,7 @@
 //! `conform run`: a stack under the oracle; `conform replay`: one script of it again.
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -21,6 +22,22 @@ const REPLAY: &str = "write conform replay FILE [--subject NAME] [--pcapng OUT]"
 const USAGE: &str = "usage: conform run --subject NAME [--count N] [--seed N] [--mutation NAME] [--expect FILE] [--save FOLDER]
        conform run --freedom     what is not compared, and why
        conform replay FILE [--subject NAME] [--pcapng OUT]";
+
+/// What is said goes to the standard output, as long as anyone listens.
+fn say(words: std::fmt::Arguments<'_>) {
+    let _ = std::io::stdout().lock().write_fmt(words);
+}
+
+macro_rules! say_part {
+    ($($words:tt)*) => { say(format_args!($($words)*)) };
+}
+
+macro_rules! say {
+    ($($words:tt)*) => {{
+        say(format_args!($($words)*));
+        say(format_args!("\n"));
+    }};
+}
 
 /// Status 2: what was asked makes no sense.
 struct Usage(String);
@@ -117,13 +134,13 @@ fn ended(done: Result<ExitCode, Usage>) -> ExitCode {
 /// script was not decided.
 pub fn run(args: &[OsString]) -> ExitCode {
     if args.iter().any(|a| a == "--help" || a == "-h") {
-        println!("{USAGE}");
+        say!("{USAGE}");
         return ExitCode::SUCCESS;
     }
     if args == ["--freedom"] {
         FREEDOM
             .iter()
-            .for_each(|(what, why)| println!("{what}\n    {why}"));
+            .for_each(|(what, why)| say!("{what}\n    {why}"));
         return ExitCode::SUCCESS;
     }
     ended(asked(args).and_then(|a| campaign(&a)))
@@ -156,11 +173,11 @@ fn campaign(a: &Asked) -> Result<ExitCode, Usage> {
     let cannot = |why: crate::subject::SubjectError| Usage(format!("{}: {why}", stack.name()));
     let mut all = Campaign::run(stack, &known, a.seed, a.count).map_err(cannot)?;
     all.minimise(stack, &known).map_err(cannot)?;
-    println!("{}, seed {}", stack.name(), a.seed);
-    print!("{all}");
+    say!("{}, seed {}", stack.name(), a.seed);
+    say_part!("{all}");
     let mut unexpected = 0;
     for (count, f) in all.findings.values() {
-        println!(
+        say!(
             "\n{} ({count} scripts): {}; {}\n  {}",
             f.id,
             f.class.label(),
@@ -170,16 +187,16 @@ fn campaign(a: &Asked) -> Result<ExitCode, Usage> {
         let run = drive(stack, &f.script, &known).map_err(cannot)?;
         if !f.expected {
             unexpected += 1;
-            print!("  NOT EXPECTED\n{}", ladder(&run));
+            say_part!("  NOT EXPECTED\n{}", ladder(&run));
         }
         if let Some(folder) = &a.save {
             let file = folder.join(format!("{}.txt", f.id.replace('/', "_")));
             write(&file, saved(stack, a.mutation, f).as_bytes())?;
             write_capture(&file.with_extension("pcapng"), stack.name(), &run)?;
-            println!("  again: conform replay {}", file.display());
+            say!("  again: conform replay {}", file.display());
         }
     }
-    println!(
+    say!(
         "\n{} divergences, {unexpected} of them not expected",
         all.findings.len()
     );
@@ -261,18 +278,18 @@ fn replayed(args: &[OsString]) -> Result<ExitCode, Usage> {
     if let Some(to) = &pcapng {
         write_capture(to, name, &run)?;
     }
-    print!("{}", ladder(&run));
+    say_part!("{}", ladder(&run));
     let found = findings(&known, &script, &run);
     for f in &found {
-        println!("{}: {}; {}\n  {}", f.id, f.class.label(), f.section, f.what);
+        say!("{}: {}; {}\n  {}", f.id, f.class.label(), f.section, f.what);
     }
     Ok(match run.end {
         End::Conforms if found.is_empty() => {
-            println!("conforms: the specification explains everything");
+            say!("conforms: the specification explains everything");
             ExitCode::SUCCESS
         }
         End::Undecided => {
-            println!("undecided: too many states explain it");
+            say!("undecided: too many states explain it");
             ExitCode::from(3)
         }
         End::Conforms | End::Diverges(_) | End::Broken(..) => ExitCode::FAILURE,

@@ -74,6 +74,10 @@ pub const FREEDOM: &[(&str, &str)] = &[
         "RFC 9293 3.8.6.1 does not say",
     ),
     (
+        "FIN behind the last octet of text, on its probe; what follows is not judged",
+        "RFC 9293 3.8.6.1, MUST-36: at least one octet",
+    ),
+    (
         "RST in TIME_WAIT closes or not",
         "contradiction 1: RFC 9293 against RFC 1337 F1",
     ),

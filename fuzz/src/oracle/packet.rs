@@ -135,3 +135,51 @@ pub fn read(bytes: &[u8], from: Socket, to: Socket) -> Result<Segment, NoSegment
         ts: None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn segment() -> Segment {
+        let mut text = [0; MAX_DATA];
+        text[..3].copy_from_slice(b"abc");
+        Segment {
+            seq: Seq::new(u32::MAX),
+            ack: Seq::new(7),
+            flags: Flags::ACK.with(Flags::FIN),
+            wnd: 4,
+            len: 3,
+            text,
+            ts: None,
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let bytes = write(&segment(), SUBJECT, PEER).unwrap();
+        assert_eq!(read(&bytes, SUBJECT, PEER), Ok(segment()));
+    }
+
+    #[test]
+    fn every_bit_counts() {
+        // All that differs by a bit is refused: checksums cover everything.
+        let bytes = write(&segment(), SUBJECT, PEER).unwrap();
+        for bit in 0..bytes.len() * 8 {
+            let mut changed = bytes.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            assert!(read(&changed, SUBJECT, PEER).is_err(), "bit {bit}");
+        }
+        for cut in 0..bytes.len() {
+            assert!(read(&bytes[..cut], SUBJECT, PEER).is_err(), "{cut} bytes");
+        }
+    }
+
+    #[test]
+    fn other_sockets_are_refused() {
+        let bytes = write(&segment(), PEER, SUBJECT).unwrap();
+        assert_eq!(
+            read(&bytes, SUBJECT, PEER),
+            Err(NoSegment::Elsewhere(PEER, SUBJECT))
+        );
+    }
+}

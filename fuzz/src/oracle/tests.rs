@@ -1,4 +1,5 @@
 use super::campaign::Campaign;
+use super::capture::capture;
 use super::drive::drive;
 use super::expectations;
 use super::finding::findings;
@@ -87,7 +88,7 @@ fn reproducers_show_what_they_say() {
         assert_eq!(found, [said]);
         count += 1;
     }
-    assert!(count >= 17);
+    assert!(count >= 25, "{count}");
 }
 
 #[test]
@@ -98,4 +99,60 @@ fn smoltcp_diverges_only_as_expected() {
         assert!(f.expected, "{id}");
     }
     assert_eq!(all.undecided, 0);
+}
+
+#[test]
+fn a_line_less_is_a_finding_more() {
+    let known = expectations::read(expectations::of("smoltcp")).unwrap();
+    let all = Campaign::run(&Smoltcp, &known, 2, 1_000).unwrap();
+    for name in all.findings.keys() {
+        let less: Vec<_> = known.iter().filter(|k| k.name != *name).cloned().collect();
+        let script = &all.findings[name].1.script;
+        let run = drive(&Smoltcp, script, &less).unwrap();
+        let new = findings(&less, script, &run);
+        assert!(new.iter().any(|f| !f.expected), "without {name}: {new:?}");
+    }
+    assert!(all.findings.len() >= 20, "{all}");
+}
+
+#[test]
+fn a_run_is_a_capture_that_tshark_reads() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/reproducers/smoltcp");
+    let to = std::env::temp_dir().join(format!("farewell-oracle-{}.pcapng", std::process::id()));
+    let tshark = |args: &[&str]| std::process::Command::new("tshark").args(args).output();
+    if tshark(&["--version"]).is_err() {
+        let required = std::env::var_os("FAREWELL_REQUIRE").is_some_and(|r| !r.is_empty());
+        assert!(!required, "FAREWELL_REQUIRE is set, and tshark is missing");
+        println!("skipped: tshark is not installed (Debian: apt-get install tshark)");
+        return;
+    }
+    let text = std::fs::read_to_string(format!("{folder}/fin-overfills.txt")).unwrap();
+    let run = drive(&Smoltcp, &Script::read(&text).unwrap(), &[]).unwrap();
+    std::fs::write(&to, capture("smoltcp", &run).unwrap()).unwrap();
+    let mut args = vec!["-r", to.to_str().unwrap(), "-T", "fields"];
+    args.extend([
+        "-o",
+        "ip.check_checksum:TRUE",
+        "-o",
+        "tcp.check_checksum:TRUE",
+    ]);
+    for field in [
+        "ip.checksum.status",
+        "tcp.checksum.status",
+        "_ws.malformed",
+        "frame.interface_name",
+        "tcp.srcport",
+    ] {
+        args.extend(["-e", field]);
+    }
+    let read = tshark(&args).unwrap();
+    std::fs::remove_file(&to).unwrap();
+    assert!(read.status.success(), "{read:?}");
+    let text = String::from_utf8(read.stdout).unwrap();
+    assert_eq!(text.lines().count(), run.packets.len());
+    for (line, (_, out, _)) in text.lines().zip(&run.packets) {
+        let port = if *out { "80" } else { "4242" };
+        let row: Vec<_> = line.split('\t').collect();
+        assert_eq!(row, ["1", "1", "", "smoltcp", port], "{line}");
+    }
 }
