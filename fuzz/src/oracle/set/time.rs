@@ -121,7 +121,7 @@ impl Oracle {
                 &mut out,
             );
             let user = Spec::observe(c, &s.tcb);
-            let rides = o.is(Flags::FIN) && user.close_called && user.unsent == o.len;
+            let rides = o.is(Flags::FIN) && o.len > 0 && user.close_called && user.unsent == o.len;
             let text = Segment {
                 flags: if rides { Flags::ACK } else { o.flags },
                 ..*o
