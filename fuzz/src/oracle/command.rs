@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use super::campaign::Campaign;
 use super::capture::capture;
-use super::drive::{End, Run, drive};
+use super::drive::{End, Run, drive, panic_in_silence};
 use super::expectations::{self, Expectation};
 use super::finding::{Finding, findings};
 use super::freedom::FREEDOM;
@@ -143,6 +143,7 @@ pub fn run(args: &[OsString]) -> ExitCode {
             .for_each(|(what, why)| say!("{what}\n    {why}"));
         return ExitCode::SUCCESS;
     }
+    panic_in_silence();
     ended(asked(args).and_then(|a| campaign(&a)))
 }
 
@@ -240,6 +241,7 @@ pub fn is_script(file: &Path) -> bool {
 
 /// `conform replay FILE`: status 0 if everything is explained, 1 if not, 2 if it cannot be run, 3 if it is undecided.
 pub fn replay(args: &[OsString]) -> ExitCode {
+    panic_in_silence();
     ended(replayed(args))
 }
 

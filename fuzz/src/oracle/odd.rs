@@ -101,6 +101,14 @@ impl Oddity {
         }
     }
 
+    /// Whether the specification has no state for what comes after.
+    pub(super) fn ends_judgement(self) -> bool {
+        matches!(
+            self,
+            Oddity::BehindFin | Oddity::CloseWaits | Oddity::AckOfUnsent
+        )
+    }
+
     /// It in words.
     pub fn what(self) -> &'static str {
         match self {
@@ -193,9 +201,10 @@ impl Oddity {
                 s.text[usize::from(fits)..].fill(0);
                 t.config.receive_buffer += 1;
             }
-            Oddity::AckOfUnsent if connected && s.is(Flags::ACK) => {
+            Oddity::AckOfUnsent if connected && s.is(Flags::ACK) && !s.is(Flags::RST) => {
                 let queued = t.tcb.snd_una + t.tcb.queued.as_slice().len() as u32;
-                t.lost = o.snd_nxt.before(s.ack) && s.ack.at_or_before(queued + 1);
+                let last = queued + u32::from(o.close_called);
+                t.lost = o.snd_nxt.before(s.ack) && s.ack.at_or_before(last);
                 return t.lost.then_some(None);
             }
             Oddity::BehindFin if o.fin_received && s.len > 0 => t.lost = true,
