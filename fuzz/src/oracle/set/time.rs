@@ -21,6 +21,10 @@ impl Oracle {
         let (mut states, mut against) = (Next::default(), Vec::new());
         for s in &self.states {
             let mut s = *s;
+            if s.lost {
+                states.add(s);
+                continue;
+            }
             let mut out = Effects::default();
             Spec::step(&c, &mut s.tcb, Event::Tick, None, &mut out);
             states.add(s);
@@ -55,6 +59,10 @@ impl Oracle {
 
     /// A segment came out by a timer, or late.
     fn by_itself(&self, s: &State, c: &Config, o: &Segment, next: &mut Next) -> Result<(), Why> {
+        if s.lost {
+            next.add(*s);
+            return Ok(());
+        }
         let view = View::of(c, &s.tcb);
         let clear = |mut s: State| {
             (s.owed, s.must) = (0, false);
@@ -112,9 +120,21 @@ impl Oracle {
                 None,
                 &mut out,
             );
-            if View::of(c, &probed.tcb).has_in_flight(o) {
-                next.add(clear(probed));
-                next.add(clear(*s)); // SND.NXT need not count it
+            let user = Spec::observe(c, &s.tcb);
+            let rides = o.is(Flags::FIN) && o.len > 0 && user.close_called && user.unsent == o.len;
+            let text = Segment {
+                flags: if rides { Flags::ACK } else { o.flags },
+                ..*o
+            };
+            if View::of(c, &probed.tcb).has_in_flight(&text) {
+                next.add(State {
+                    lost: rides, // the specification has no name for what SND.NXT is now
+                    ..clear(probed)
+                });
+                next.add(State {
+                    lost: rides,
+                    ..clear(*s) // SND.NXT need not count it
+                });
                 return Ok(());
             }
         }
@@ -127,6 +147,9 @@ impl Oracle {
 
     /// What should have come by now has.
     fn in_time(&self, mut s: State, c: &Config, seen: &Seen) -> Result<State, Why> {
+        if s.lost {
+            return Ok(s);
+        }
         if self.terms.tells && !seen.told.is_empty() {
             return Err(Why::Told);
         }
