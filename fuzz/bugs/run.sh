@@ -5,6 +5,8 @@
 #   fuzz/bugs/run.sh [NAME…]           all patches, or those named: 11-any-ack-in-last-ack, or 11 for all of hazard 11
 #   fuzz/bugs/run.sh --lives [NAME…]   the engine as a black box against the kernel of Linux instead: farewell-lives
 #                                      (LIVES, 216; root and a TUN) must fail; without names, for those that say `# Lives`
+#   fuzz/bugs/run.sh --oracle [NAME…]  the engine as a black box under the oracle instead: `conform run` (COUNT, 2000) must find
+#                                      a divergence, but for bugs that say `# Inside: why it cannot be seen from outside`
 #
 # A patch is a diff against impl/src with two kinds of lines in front: `# Hazard N: what is planted` (N is the row in
 # HAZARDS.md), and where scripts do not find it `# Scenario: ID`, a world of `conform check` that does. No patch is about
@@ -20,12 +22,13 @@
 # said of each bug, with the ladder.
 set -euo pipefail
 
-readonly COUNT=${COUNT:-20000} LIVES=${LIVES:-216} SEED=${SEED:-1} PATIENCE=300
 mode=conform
-if [[ ${1:-} == --lives ]]; then
-    mode=lives
+if [[ ${1:-} == --lives || ${1:-} == --oracle ]]; then
+    mode=${1#--}
     shift
 fi
+if [[ $mode == oracle ]]; then COUNT=${COUNT:-2000}; fi
+readonly COUNT=${COUNT:-20000} LIVES=${LIVES:-216} SEED=${SEED:-1} PATIENCE=300
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 
@@ -51,7 +54,11 @@ export CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
 # What is compiled once for each bug is not optimised: the scripts are done in seconds all the same.
 readonly QUICK=(--config 'profile.release.package.farewell.opt-level=0'
     --config 'profile.release.package.farewell-fuzz.opt-level=0')
-if [[ $mode == lives ]]; then what=(-p farewell-tun --bin farewell-lives); else what=(-p farewell-fuzz --bin conform); fi
+case $mode in
+lives) what=(-p farewell-tun --bin farewell-lives) ;;
+oracle) what=(-p farewell-fuzz --no-default-features --bin conform) ;;
+*) what=(-p farewell-fuzz --bin conform) ;;
+esac
 # `git apply` must not take the copy for a part of a repository that happens to be above it.
 export GIT_CEILING_DIRECTORIES=$work
 tree=$work/tree said=$work/said
@@ -71,6 +78,7 @@ cd "$tree"
 build() { cargo build --quiet --release "${QUICK[@]}" "${what[@]}" >"$said" 2>&1; }
 live() { timeout "$PATIENCE" "$lives" --lives "$LIVES" --seed "$SEED" --deadline 20 --time-wait 1000 >"$said" 2>&1; }
 scripts() { timeout "$PATIENCE" "$conform" scripts --count "$COUNT" --seed "$SEED" >"$said" 2>&1; }
+judge() { timeout "$PATIENCE" "$conform" run --subject farewell --count "$COUNT" --seed "$SEED" >"$said" 2>&1; }
 check() { timeout "$PATIENCE" "$conform" check "$1" >"$said" 2>&1; }
 # What a patch says of itself.
 of_patch() { sed -n "1,/^---/s/^# $2[: ]*//p" "$1"; }
@@ -86,6 +94,9 @@ build || fail "the unpatched tree does not build"
 if [[ $mode == lives ]]; then
     live || fail "the unpatched tree: lives go wrong"
     echo "no bug planted: $LIVES lives of seed $SEED, and all is well"
+elif [[ $mode == oracle ]]; then
+    judge || fail "the unpatched tree: the oracle finds a divergence"
+    echo "no bug planted: all $COUNT scripts of seed $SEED conform"
 else
     scripts || fail "the unpatched tree: scripts find a difference, or do not end"
     for scenario in $(for p in "${patches[@]}"; do of_patch "$p" Scenario; done | sort -u); do
@@ -130,6 +141,26 @@ by_lives() {
     fi
 }
 
+by_oracle() {
+    local found most inside
+    inside=$(of_patch "$patch" Inside)
+    judge || status=$?
+    # Lines as `name (12 scripts): weight; section`: the most frequent.
+    found=$(sed -n 's/^\([^ ]*\) (\([0-9]*\) scripts).*/\2 \1/p' "$said" | sort -k1,1nr -k2)
+    most=${found%%$'\n'*}
+    if ((status == 1)) && [[ -n $found && -z $inside ]]; then
+        caught="$(awk '{n += $1} END {print n}' <<<"$found") scripts, most as ${most#* }"
+    elif ((status == 1)) && [[ -n $found ]]; then
+        caught="NOTHING: said to be inside, and yet ${most#* }"
+    elif ((status != 0)); then
+        caught="NOTHING: conform run ends with status $status"
+    elif [[ -n $inside ]]; then
+        caught="not visible from outside: $inside"
+    else
+        caught="NOTHING"
+    fi
+}
+
 missed=0 rows=()
 for patch in "${patches[@]}"; do
     name=$(basename "$patch" .patch)
@@ -141,6 +172,8 @@ for patch in "${patches[@]}"; do
         caught="NOTHING: does not build"
     elif [[ $mode == lives ]]; then
         by_lives
+    elif [[ $mode == oracle ]]; then
+        by_oracle
     else
         by_scripts
     fi

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use farewell_model::endpoint::TcpState;
 
 use super::drive::{End, drive};
-use super::finding::{Finding, finding, minimised};
+use super::expectations::Expectation;
+use super::finding::{Finding, findings};
+use super::minimise::minimised;
 use super::random;
 use super::script::Script;
 use crate::subject::SubjectError;
@@ -18,6 +20,8 @@ pub struct Campaign {
     pub scripts: u64,
     /// For which everything is explained.
     pub conform: u64,
+    /// With a divergence, known or not.
+    pub diverge: u64,
     /// For which too much is.
     pub undecided: u64,
     /// Scripts in which some explanation was in each state.
@@ -36,11 +40,16 @@ impl Campaign {
     /// # Errors
     ///
     /// The stack cannot be had.
-    pub fn run(stack: &dyn Stack, seed: u64, count: u64) -> Result<Campaign, SubjectError> {
+    pub fn run(
+        stack: &dyn Stack,
+        known: &[Expectation],
+        seed: u64,
+        count: u64,
+    ) -> Result<Campaign, SubjectError> {
         let mut all = Campaign::default();
         for n in 0..count {
             let script = random::script(script_seed(seed, n), stack.terms().full_close);
-            all.add(stack, &script)?;
+            all.add(stack, known, &script)?;
         }
         Ok(all)
     }
@@ -50,8 +59,13 @@ impl Campaign {
     /// # Errors
     ///
     /// The stack cannot be had.
-    pub fn add(&mut self, stack: &dyn Stack, script: &Script) -> Result<(), SubjectError> {
-        let run = drive(stack, script)?;
+    pub fn add(
+        &mut self,
+        stack: &dyn Stack,
+        known: &[Expectation],
+        script: &Script,
+    ) -> Result<(), SubjectError> {
+        let run = drive(stack, script, known)?;
         self.scripts += 1;
         self.largest = self.largest.max(run.largest);
         let mut reached = [false; 11];
@@ -64,20 +78,18 @@ impl Campaign {
         for (_, out, _) in &run.packets {
             self.segments[usize::from(*out)] += 1;
         }
-        match run.end {
-            End::Conforms => self.conform += 1,
-            End::Undecided => self.undecided += 1,
-            End::Diverges(_) | End::Broken(_) => {
-                if let Some(f) = finding(stack, script, &run) {
-                    let known = self
-                        .findings
-                        .entry(f.id.clone())
-                        .or_insert_with(|| (0, f.clone()));
-                    known.0 += 1;
-                    if f.script.steps.len() < known.1.script.steps.len() {
-                        known.1 = f;
-                    }
-                }
+        let found = findings(known, script, &run);
+        self.undecided += u64::from(run.end == End::Undecided);
+        self.diverge += u64::from(!found.is_empty());
+        self.conform += u64::from(found.is_empty() && run.end == End::Conforms);
+        for f in found {
+            let known = self
+                .findings
+                .entry(f.id.clone())
+                .or_insert_with(|| (0, f.clone()));
+            known.0 += 1;
+            if f.script.steps.len() < known.1.script.steps.len() {
+                known.1 = f;
             }
         }
         Ok(())
@@ -88,9 +100,13 @@ impl Campaign {
     /// # Errors
     ///
     /// The stack cannot be had.
-    pub fn minimise(&mut self, stack: &dyn Stack) -> Result<(), SubjectError> {
+    pub fn minimise(
+        &mut self,
+        stack: &dyn Stack,
+        known: &[Expectation],
+    ) -> Result<(), SubjectError> {
         for (_, f) in self.findings.values_mut() {
-            *f = minimised(stack, f)?;
+            *f = minimised(stack, known, f)?;
         }
         Ok(())
     }
@@ -104,12 +120,11 @@ fn script_seed(seed: u64, n: u64) -> u64 {
 
 impl std::fmt::Display for Campaign {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let diverge: u64 = self.findings.values().map(|(n, _)| n).sum();
         let [arrived, left] = self.segments;
         writeln!(
             f,
-            "{} scripts: {} conform, {diverge} diverge, {} undecided; {arrived} segments in, {left} out; at most {} states of the specification at a time",
-            self.scripts, self.conform, self.undecided, self.largest
+            "{} scripts: {} conform, {} diverge, {} undecided; {arrived} segments in, {left} out; at most {} states of the specification at a time",
+            self.scripts, self.conform, self.diverge, self.undecided, self.largest
         )?;
         write!(f, "scripts that came to")?;
         for (s, n) in TcpState::ALL.into_iter().zip(self.states) {

@@ -5,16 +5,22 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::campaign::Campaign;
-use super::drive::{End, drive};
-use super::expectations;
-use super::finding::{Finding, finding, ladder};
+use super::capture::capture;
+use super::drive::{End, Run, drive};
+use super::expectations::{self, Expectation};
+use super::finding::{Finding, findings};
 use super::freedom::FREEDOM;
+use super::ladder::ladder;
 use super::script::Script;
+use farewell_model::report::saved::write_whole;
+
 use crate::subjects::{Mutant, Mutation, NAMES, Stack, named};
 
+const RUN: &str = "`conform run --help` says what there is";
+const REPLAY: &str = "write conform replay FILE [--subject NAME] [--pcapng OUT]";
 const USAGE: &str = "usage: conform run --subject NAME [--count N] [--seed N] [--mutation NAME] [--expect FILE] [--save FOLDER]
        conform run --freedom     what is not compared, and why
-       conform replay FILE [--subject NAME]";
+       conform replay FILE [--subject NAME] [--pcapng OUT]";
 
 /// Status 2: what was asked makes no sense.
 struct Usage(String);
@@ -42,6 +48,24 @@ fn mutation(name: &str) -> Result<Mutation, Usage> {
     })
 }
 
+/// An option and its value, attached or the next word; no value for what is no option.
+fn option<'a>(
+    word: &OsString,
+    words: &mut impl Iterator<Item = &'a OsString>,
+) -> Result<(String, Option<OsString>), Usage> {
+    let name = word.to_string_lossy().into_owned();
+    if !name.starts_with("--") {
+        return Ok((name, None));
+    }
+    if let Some((name, value)) = name.split_once('=') {
+        return Ok((name.to_owned(), Some(value.into())));
+    }
+    let value = words
+        .next()
+        .ok_or_else(|| Usage(format!("{name} needs a value")))?;
+    Ok((name, Some(value.clone())))
+}
+
 fn asked(args: &[OsString]) -> Result<Asked, Usage> {
     let mut subject = None;
     let mut a = Asked {
@@ -54,18 +78,8 @@ fn asked(args: &[OsString]) -> Result<Asked, Usage> {
     };
     let mut words = args.iter();
     while let Some(word) = words.next() {
-        let word = word.to_string_lossy();
-        let (name, attached) = match word.split_once('=') {
-            Some((name, value)) => (name.to_owned(), Some(OsString::from(value))),
-            None => (word.into_owned(), None),
-        };
-        let given = match attached {
-            Some(v) => v,
-            None => words
-                .next()
-                .cloned()
-                .ok_or_else(|| Usage(format!("{name} needs a value\n{USAGE}")))?,
-        };
+        let (name, given) = option(word, &mut words)?;
+        let given = given.ok_or_else(|| Usage(format!("no option {name}: {RUN}")))?;
         let text = given.to_string_lossy();
         let number = || {
             text.parse()
@@ -78,15 +92,11 @@ fn asked(args: &[OsString]) -> Result<Asked, Usage> {
             "--seed" => a.seed = number()?,
             "--expect" => a.expect = Some(given.into()),
             "--save" => a.save = Some(given.into()),
-            _ => return Err(Usage(format!("no option {name}\n{USAGE}"))),
+            _ => return Err(Usage(format!("no option {name}: {RUN}"))),
         }
     }
-    a.stack = subject.ok_or_else(|| {
-        Usage(format!(
-            "--subject is missing: {}\n{USAGE}",
-            NAMES.join(", ")
-        ))
-    })?;
+    a.stack = subject
+        .ok_or_else(|| Usage(format!("--subject is missing: one of {}", NAMES.join(", "))))?;
     if let Some(m) = a.mutation {
         if a.stack.name() != "farewell" {
             return Err(Usage("--mutation goes with --subject farewell".into()));
@@ -106,6 +116,10 @@ fn ended(done: Result<ExitCode, Usage>) -> ExitCode {
 /// `conform run`: status 0 if every script conforms or its divergence is expected, 1 if not, 2 for wrong arguments, 3 if some
 /// script was not decided.
 pub fn run(args: &[OsString]) -> ExitCode {
+    if args.iter().any(|a| a == "--help" || a == "-h") {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     if args == ["--freedom"] {
         FREEDOM
             .iter()
@@ -119,26 +133,33 @@ fn read(file: &Path) -> Result<String, Usage> {
     std::fs::read_to_string(file).map_err(|why| Usage(format!("{}: {why}", file.display())))
 }
 
+/// The known divergences of a stack.
+fn known(name: &str, file: Option<&Path>) -> Result<Vec<Expectation>, Usage> {
+    let text = match file {
+        Some(file) => read(file)?,
+        None => expectations::of(name).to_owned(),
+    };
+    let whose = file.map_or_else(
+        || format!("expectations of {name}"),
+        |file| file.display().to_string(),
+    );
+    expectations::read(&text).map_err(|why| Usage(format!("{whose}: {why}")))
+}
+
 fn campaign(a: &Asked) -> Result<ExitCode, Usage> {
     let stack = a.stack.as_ref();
-    let text = match &a.expect {
-        Some(file) => read(file)?,
-        None => expectations::of(stack.name()).to_owned(),
-    };
-    let known = expectations::read(&text)
-        .map_err(|why| Usage(format!("expectations of {}: {why}", stack.name())))?;
+    let known = known(stack.name(), a.expect.as_deref())?;
     if let Some(folder) = &a.save {
         std::fs::create_dir_all(folder)
             .map_err(|why| Usage(format!("{}: {why}", folder.display())))?;
     }
     let cannot = |why: crate::subject::SubjectError| Usage(format!("{}: {why}", stack.name()));
-    let mut all = Campaign::run(stack, a.seed, a.count).map_err(cannot)?;
-    all.minimise(stack).map_err(cannot)?;
+    let mut all = Campaign::run(stack, &known, a.seed, a.count).map_err(cannot)?;
+    all.minimise(stack, &known).map_err(cannot)?;
     println!("{}, seed {}", stack.name(), a.seed);
     print!("{all}");
     let mut unexpected = 0;
     for (count, f) in all.findings.values() {
-        let reason = known.iter().find(|k| k.is_about(&f.id));
         println!(
             "\n{} ({count} scripts): {}; {}\n  {}",
             f.id,
@@ -146,21 +167,15 @@ fn campaign(a: &Asked) -> Result<ExitCode, Usage> {
             f.section,
             f.what
         );
-        match reason {
-            Some(k) => println!("  expected, {}: {}", k.section, k.reason),
-            None => {
-                unexpected += 1;
-                println!("  NOT EXPECTED");
-            }
-        }
-        let run = drive(stack, &f.script).map_err(cannot)?;
-        if reason.is_none() {
-            print!("{}", ladder(&run));
+        let run = drive(stack, &f.script, &known).map_err(cannot)?;
+        if !f.expected {
+            unexpected += 1;
+            print!("  NOT EXPECTED\n{}", ladder(&run));
         }
         if let Some(folder) = &a.save {
             let file = folder.join(format!("{}.txt", f.id.replace('/', "_")));
-            std::fs::write(&file, saved(stack, a.mutation, f))
-                .map_err(|why| Usage(format!("{}: {why}", file.display())))?;
+            write(&file, saved(stack, a.mutation, f).as_bytes())?;
+            write_capture(&file.with_extension("pcapng"), stack.name(), &run)?;
             println!("  again: conform replay {}", file.display());
         }
     }
@@ -175,6 +190,15 @@ fn campaign(a: &Asked) -> Result<ExitCode, Usage> {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+fn write(file: &Path, bytes: &[u8]) -> Result<(), Usage> {
+    write_whole(file, bytes).map_err(|why| Usage(format!("cannot write {}: {why}", file.display())))
+}
+
+fn write_capture(file: &Path, interface: &str, run: &Run) -> Result<(), Usage> {
+    let bytes = capture(interface, run).map_err(|why| Usage(why.to_string()))?;
+    write(file, &bytes)
 }
 
 fn saved(stack: &dyn Stack, mutation: Option<Mutation>, f: &Finding) -> String {
@@ -203,13 +227,18 @@ pub fn replay(args: &[OsString]) -> ExitCode {
 }
 
 fn replayed(args: &[OsString]) -> Result<ExitCode, Usage> {
-    let (file, other) = match args {
-        [file] => (file, None),
-        [file, option, name] if option == "--subject" => {
-            (file, Some(name.to_string_lossy().into_owned()))
+    let (mut file, mut other, mut pcapng) = (None, None, None);
+    let mut words = args.iter();
+    while let Some(word) = words.next() {
+        let (name, value) = option(word, &mut words)?;
+        match (name.as_str(), value) {
+            ("--subject", Some(v)) => other = Some(v.to_string_lossy().into_owned()),
+            ("--pcapng", Some(v)) => pcapng = Some(PathBuf::from(v)),
+            (_, None) if file.is_none() => file = Some(word),
+            _ => return Err(Usage(format!("no option {name}: {REPLAY}"))),
         }
-        _ => return Err(Usage(USAGE.into())),
-    };
+    }
+    let file = file.ok_or_else(|| Usage(format!("FILE is missing: {REPLAY}")))?;
     let text = read(Path::new(file))?;
     let script =
         Script::read(&text).map_err(|why| Usage(format!("{}: {why}", file.to_string_lossy())))?;
@@ -226,13 +255,19 @@ fn replayed(args: &[OsString]) -> Result<ExitCode, Usage> {
     if let (Some(m), "farewell") = (of("mutation "), name) {
         subject = Box::new(Mutant(mutation(m)?));
     }
-    let run = drive(subject.as_ref(), &script).map_err(|why| Usage(format!("{name}: {why}")))?;
+    let known = known(name, None)?;
+    let run =
+        drive(subject.as_ref(), &script, &known).map_err(|why| Usage(format!("{name}: {why}")))?;
+    if let Some(to) = &pcapng {
+        write_capture(to, name, &run)?;
+    }
     print!("{}", ladder(&run));
-    if let Some(f) = finding(subject.as_ref(), &script, &run) {
+    let found = findings(&known, &script, &run);
+    for f in &found {
         println!("{}: {}; {}\n  {}", f.id, f.class.label(), f.section, f.what);
     }
     Ok(match run.end {
-        End::Conforms => {
+        End::Conforms if found.is_empty() => {
             println!("conforms: the specification explains everything");
             ExitCode::SUCCESS
         }
@@ -240,6 +275,6 @@ fn replayed(args: &[OsString]) -> Result<ExitCode, Usage> {
             println!("undecided: too many states explain it");
             ExitCode::from(3)
         }
-        End::Diverges(_) | End::Broken(_) => ExitCode::FAILURE,
+        End::Conforms | End::Diverges(_) | End::Broken(..) => ExitCode::FAILURE,
     })
 }

@@ -1,15 +1,18 @@
 //! Doing a script to a stack, under the oracle's eyes.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use farewell_model::endpoint::{CallError, Event, Flags, MAX_DATA, Segment, TcpState};
-use farewell_model::rules::RuleSet;
 use farewell_model::seq::Seq;
 
-use super::freedom::{QUANTUM, strict};
+use super::expectations::Expectation;
+use super::explained::{least, named, replay};
+use super::freedom::QUANTUM;
+use super::odd::Oddity;
 use super::packet::{self, PEER, SUBJECT};
 use super::script::{Peer, Script, Step};
-use super::set::{Oracle, Seen, Stop, Unexplained};
+use super::set::{Oracle, Seen, Stop, Unexplained, Why};
 use crate::subject::{Input, Micros, Output, Subject, SubjectError};
 use crate::subjects::{Stack, Terms};
 use crate::targets::lockstep::Anchor;
@@ -42,9 +45,22 @@ pub enum End {
     /// There are too many.
     Undecided,
     /// There is none for the last moment.
-    Diverges(Unexplained),
-    /// The stack panicked, or said something that is no TCP, or that the model cannot say.
-    Broken(String),
+    Diverges(Divergence),
+    /// The stack panicked, or said something that is no TCP, or that the model cannot say: at what input, and which of these.
+    Broken(String, String),
+}
+
+/// What has no explanation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Divergence {
+    /// The oddity that would explain it, and the moment.
+    pub odd: Option<(Oddity, usize)>,
+    /// What kind of input was treated so; without an oddity, the last.
+    pub kind: String,
+    /// What was wrong with what came out.
+    pub why: Why,
+    /// What speaks against each state.
+    pub unexplained: Unexplained,
 }
 
 /// What came of a script.
@@ -54,6 +70,8 @@ pub struct Run {
     pub moments: Vec<Moment>,
     /// How it ended.
     pub end: End,
+    /// Which of the known divergences it needs for an explanation, by their places in the list.
+    pub known: Vec<usize>,
     /// Packets in and out with their moments, as a capture has them; `true` for out.
     pub packets: Vec<(Micros, bool, Vec<u8>)>,
     /// The most states that the oracle had to follow.
@@ -62,6 +80,10 @@ pub struct Run {
 
 struct Driver<'a> {
     script: &'a Script,
+    known: &'a [Expectation],
+    terms: Terms,
+    /// Known divergences are allowed, for there is no other explanation.
+    tolerant: bool,
     subject: Box<dyn Subject>,
     oracle: Oracle,
     at: Micros,
@@ -72,14 +94,21 @@ struct Driver<'a> {
     run: Run,
 }
 
-/// Does the script to a fresh stack.
+/// Does the script to a fresh stack of which these divergences are known.
 ///
 /// # Errors
 ///
 /// The stack cannot be had.
-pub fn drive(stack: &dyn Stack, script: &Script) -> Result<Run, SubjectError> {
+pub fn drive(
+    stack: &dyn Stack,
+    script: &Script,
+    known: &[Expectation],
+) -> Result<Run, SubjectError> {
     let mut d = Driver {
         script,
+        known,
+        terms: stack.terms(),
+        tolerant: false,
         subject: stack.start()?,
         oracle: Oracle::new(stack.terms()),
         at: 0,
@@ -89,6 +118,7 @@ pub fn drive(stack: &dyn Stack, script: &Script) -> Result<Run, SubjectError> {
         run: Run {
             moments: Vec::new(),
             end: End::Conforms,
+            known: Vec::new(),
             packets: Vec::new(),
             largest: 0,
         },
@@ -97,48 +127,15 @@ pub fn drive(stack: &dyn Stack, script: &Script) -> Result<Run, SubjectError> {
         d.run.end = end;
     }
     d.run.largest = d.oracle.largest;
-    Ok(d.run)
-}
-
-/// Something that a stack might do at one moment, and the specification does not.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Oddity {
-    /// The segment is dropped in silence.
-    Ignores,
-    /// A byte or FIN is taken that there is no room for.
-    Overfills,
-}
-
-/// Whether these moments have an explanation by other rules, or if one input is treated oddly.
-pub fn explained_by(
-    moments: &[Moment],
-    terms: Terms,
-    rules: RuleSet,
-    odd: Option<(usize, Oddity)>,
-) -> bool {
-    let mut oracle = Oracle::with_rules(terms, rules);
-    moments.iter().enumerate().all(|(n, m)| {
-        let how = odd.filter(|(at, _)| *at == n).map(|(_, how)| how);
-        if how == Some(Oddity::Ignores) {
-            return m.seen == Seen::default();
-        }
-        if how == Some(Oddity::Overfills) {
-            oracle.widen(true);
-        }
-        let judged = match m.input {
-            Some((e, reply)) => oracle.input(e, reply, &m.seen),
-            None => oracle.quantum(&m.seen),
+    if d.tolerant {
+        let explained = match d.run.end {
+            End::Conforms | End::Undecided => d.run.moments.len(),
+            End::Diverges(_) | End::Broken(..) => d.run.moments.len() - 1,
         };
-        if how == Some(Oddity::Overfills) {
-            oracle.widen(false);
-        }
-        judged.is_ok()
-    })
-}
-
-/// The rules of the first judgement.
-pub fn first_rules() -> RuleSet {
-    strict()
+        let moments = &d.run.moments[..explained];
+        d.run.known = least(moments, d.terms, known, d.oracle.used());
+    }
+    Ok(d.run)
 }
 
 impl Driver<'_> {
@@ -181,12 +178,18 @@ impl Driver<'_> {
     }
 
     fn input(&mut self, e: Event) -> Result<(), End> {
-        let isn = Some(self.script.isn.wrapping_add(self.lives * 0x100));
+        // Now above the last incarnation's numbers, now below.
+        let apart = self.lives * 0x100;
+        let isn = Some(if self.lives.is_multiple_of(2) {
+            self.script.isn.wrapping_add(apart)
+        } else {
+            self.script.isn.wrapping_sub(apart)
+        });
         let input = match e {
             Event::Call(call) => Input::Call(call, isn),
             Event::Segment(s) => {
                 let bytes = packet::write(&s, PEER, SUBJECT)
-                    .map_err(|why| End::Broken(format!("what arrives: {why}")))?;
+                    .map_err(|why| End::Broken(String::new(), format!("what arrives: {why}")))?;
                 self.run.packets.push((self.at, false, bytes.clone()));
                 Input::Packet(bytes, isn)
             }
@@ -194,21 +197,26 @@ impl Driver<'_> {
         };
         let (at, subject) = (self.at, &mut self.subject);
         let reply = catch_unwind(AssertUnwindSafe(|| subject.input(at, input)));
-        let Ok(reply) = reply else {
-            self.remember(Some((e, None)), Seen::default());
-            return Err(panicked());
+        let kind = self.oracle.kind(Some(&e));
+        let reply = match reply {
+            Ok(reply) => reply,
+            Err(why) => {
+                self.remember(Some((e, None)), Seen::default());
+                return Err(End::Broken(kind, panicked(why.as_ref())));
+            }
         };
         let reply = match reply {
             Ok(()) => None,
             Err(SubjectError::Call(e)) => Some(e),
             Err(SubjectError::Broken(why)) => {
                 self.remember(Some((e, None)), Seen::default());
-                return Err(End::Broken(why));
+                return Err(End::Broken(kind, why));
             }
         };
         let seen = self.seen();
         self.remember(Some((e, reply)), seen.clone().unwrap_or_default());
-        let judged = self.oracle.input(e, reply, &seen?);
+        let seen = seen.map_err(|why| End::Broken(kind, why))?;
+        let judged = self.oracle.input(e, reply, &seen);
         self.judged(judged)
     }
 
@@ -216,7 +224,8 @@ impl Driver<'_> {
         self.at += QUANTUM;
         let seen = self.seen();
         self.remember(None, seen.clone().unwrap_or_default());
-        let judged = self.oracle.quantum(&seen?);
+        let seen = seen.map_err(|why| End::Broken(self.oracle.kind(None), why))?;
+        let judged = self.oracle.quantum(&seen);
         self.judged(judged)
     }
 
@@ -245,26 +254,44 @@ impl Driver<'_> {
                 Ok(())
             }
             Err(Stop::Undecided) => Err(End::Undecided),
-            Err(Stop::Unexplained(u)) => Err(End::Diverges(u)),
+            Err(Stop::Unexplained(u)) => self.unexplained(u),
         }
     }
 
+    fn unexplained(&mut self, u: Unexplained) -> Result<(), End> {
+        if !self.tolerant && !self.known.is_empty() {
+            let mut oracle = Oracle::new(self.terms);
+            oracle.allow(self.known, |_| true);
+            if replay(&mut oracle, &self.run.moments) {
+                (self.oracle, self.tolerant) = (oracle, true);
+                return self.judged(Ok(()));
+            }
+        }
+        let allowed: &[Expectation] = if self.tolerant { self.known } else { &[] };
+        Err(End::Diverges(named(
+            &self.run.moments,
+            self.terms,
+            allowed,
+            u,
+        )))
+    }
+
     /// All that has come out until now.
-    fn seen(&mut self) -> Result<Seen, End> {
+    fn seen(&mut self) -> Result<Seen, String> {
         let mut outputs = Vec::new();
         let (at, subject) = (self.at, &mut self.subject);
         catch_unwind(AssertUnwindSafe(|| {
             subject.advance(at, &mut |at, o| outputs.push((at, o)))
         }))
-        .map_err(|_| panicked())?;
+        .map_err(|why| panicked(why.as_ref()))?;
         let mut seen = Seen::default();
         for (at, output) in outputs {
             match output {
                 Output::Packet(bytes) => {
                     let s = packet::read(&bytes, SUBJECT, PEER);
                     self.run.packets.push((at, true, bytes));
-                    let broken = |why| End::Broken(format!("what came out: {why}"));
-                    seen.segments.push(s.map_err(broken)?);
+                    seen.segments
+                        .push(s.map_err(|why| format!("what came out: {why}"))?);
                 }
                 Output::Told(i) => seen.told.push(i),
                 Output::Read(bytes, end) => {
@@ -324,6 +351,10 @@ impl Driver<'_> {
     }
 }
 
-fn panicked() -> End {
-    End::Broken("the stack panicked".into())
+fn panicked(why: &(dyn Any + Send)) -> String {
+    let said = why
+        .downcast_ref::<&str>()
+        .copied()
+        .or(why.downcast_ref::<String>().map(String::as_str));
+    format!("the stack panicked: {}", said.unwrap_or("without a word"))
 }

@@ -1,11 +1,24 @@
-//! The divergences of a stack that are known, each with its reason: a text file, one a line, `id | RFC section | reason`.
-//! In an id `*` stands for any part between slashes, and `a,b` for either.
+//! The divergences of a stack that are known, each cause with its weight and reason. A text file, one cause a line:
+//!
+//! ```text
+//! name | must, should, data, hang or panic | patterns | RFC section | reason
+//! ```
+//!
+//! A pattern is what [`super::finding`] calls a divergence: `ignored/*/syn/*/no-ack` is an oddity, the state, the segment's
+//! control bits, where it lies beside the window and what it acknowledges. `*` stands for any part, `a,b` for either. Several
+//! patterns stand apart by blanks.
 
-/// A known divergence.
+use super::finding::Class;
+
+/// A known cause.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Expectation {
-    /// The finding's name, or a pattern.
-    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// How bad it is.
+    pub class: Class,
+    /// What it looks like.
+    pub patterns: Vec<String>,
     /// RFC and section.
     pub section: String,
     /// Why it is as it is.
@@ -13,45 +26,60 @@ pub struct Expectation {
 }
 
 impl Expectation {
-    /// Whether it is about the finding of that name.
+    /// Whether it is about the divergence of that name.
     pub fn is_about(&self, id: &str) -> bool {
-        let (mut pattern, mut parts) = (self.id.split('/'), id.split('/'));
-        loop {
-            match (pattern.next(), parts.next()) {
-                (None, None) => return true,
-                (Some(p), Some(part)) if p == "*" || p.split(',').any(|p| p == part) => {}
-                _ => return false,
-            }
+        self.patterns.iter().any(|p| fits(p, id))
+    }
+}
+
+fn fits(pattern: &str, id: &str) -> bool {
+    let (mut pattern, mut parts) = (pattern.split('/'), id.split('/'));
+    loop {
+        match (pattern.next(), parts.next()) {
+            (None, None) => return true,
+            (Some(p), Some(part)) if p == "*" || p.split(',').any(|p| p == part) => {}
+            _ => return false,
         }
     }
 }
 
 /// A line that is no expectation.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("line {0}: write ID | RFC SECTION | REASON")]
-pub struct NoExpectation(usize);
+#[error(
+    "line {0}: write `name | must, should, data, hang or panic | patterns | RFC section | reason`, each name once"
+)]
+pub struct NoExpectation(pub usize);
 
-/// Reads the file's text; `#` begins a comment.
+/// Reads expectations: empty lines and those that begin with `#` are passed over.
 ///
 /// # Errors
 ///
-/// A line that is none.
+/// The number of the first line without five parts, with another weight, or with a name that was there before.
 pub fn read(text: &str) -> Result<Vec<Expectation>, NoExpectation> {
-    let lines = text.lines().enumerate();
-    let meant = lines.filter(|(_, l)| !l.trim().is_empty() && !l.starts_with('#'));
-    meant
-        .map(|(n, line)| {
-            let parts: Vec<&str> = line.splitn(3, '|').map(str::trim).collect();
-            match parts[..] {
-                [id, section, reason] if parts.iter().all(|p| !p.is_empty()) => Ok(Expectation {
-                    id: id.to_owned(),
-                    section: section.to_owned(),
-                    reason: reason.to_owned(),
-                }),
-                _ => Err(NoExpectation(n + 1)),
-            }
-        })
-        .collect()
+    let mut all: Vec<Expectation> = Vec::new();
+    for (n, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let wrong = || NoExpectation(n + 1);
+        let parts: Vec<&str> = line.splitn(5, '|').map(str::trim).collect();
+        let [name, class, patterns, section, reason] = parts[..] else {
+            return Err(wrong());
+        };
+        let again = all.iter().any(|e| e.name == name);
+        if again || parts.iter().any(|p| p.is_empty()) {
+            return Err(wrong());
+        }
+        all.push(Expectation {
+            name: name.to_owned(),
+            class: Class::of(class).ok_or_else(wrong)?,
+            patterns: patterns.split_whitespace().map(str::to_owned).collect(),
+            section: section.to_owned(),
+            reason: reason.to_owned(),
+        });
+    }
+    Ok(all)
 }
 
 /// The text of the file that comes with this crate.

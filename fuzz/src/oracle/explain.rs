@@ -1,10 +1,11 @@
 //! Whether what came out at one instant can come from the specification's step.
 
 use farewell_model::endpoint::Endpoint;
-use farewell_model::endpoint::{Effects, Flags, Segment, TcpState, Timer};
+use farewell_model::endpoint::{Effects, Flags, Segment, TcpState};
 use farewell_model::seq::Seq;
 use farewell_model::spec::{Config, Spec, Tcb};
 
+use super::odd::Lenience;
 use super::set::Why;
 
 /// What a state looks like from outside, as far as segments go.
@@ -12,7 +13,6 @@ pub(super) struct View<'a> {
     pub(super) t: &'a Tcb,
     pub(super) fin_received: bool,
     pub(super) room: u32,
-    pub(super) persists: bool,
 }
 
 impl<'a> View<'a> {
@@ -22,7 +22,6 @@ impl<'a> View<'a> {
             t,
             fin_received: o.fin_received,
             room: o.rcv_wnd.into(),
-            persists: Spec::armed(c, t).running.has(Timer::Persist),
         }
     }
 
@@ -76,6 +75,7 @@ pub(super) fn group(
     seen: &[Segment],
     owed: bool,
     mut edge: Option<Seq>,
+    lenience: Lenience,
 ) -> Result<bool, Why> {
     let (t0, t1) = (before.t, after.t);
     let fresh = effects.isn_used;
@@ -97,16 +97,14 @@ pub(super) fn group(
                     && (s.ack == t0.rcv_nxt || s.ack == t1.rcv_nxt);
                 w.is(Flags::RST) && w.seq == s.seq && (w.flags == s.flags && w.ack == s.ack || free)
             };
-            let found = wanted.iter().position(same).ok_or_else(|| {
-                let bare =
-                    |w: &Segment| w.is(Flags::RST) && w.is(Flags::ACK) && s.flags == Flags::RST;
-                if wanted.iter().any(bare) {
-                    Why::BareReset
-                } else {
-                    Why::Reset
-                }
-            })?;
-            wanted.remove(found);
+            let bare = |w: &Segment| {
+                lenience.bare_reset && w.is(Flags::RST) && w.is(Flags::ACK) && s.flags == Flags::RST
+            };
+            match wanted.iter().position(|w| same(w) || bare(w)) {
+                Some(found) => drop(wanted.remove(found)),
+                None if lenience.extra_reset => {}
+                None => return Err(Why::Reset),
+            }
             continue;
         }
         if s.is(Flags::SYN) {
@@ -154,8 +152,7 @@ pub(super) fn group(
             allowance = allowance.saturating_sub(1);
         } else {
             if !after.has_in_flight(s) && !before.has_in_flight(s) {
-                let probe = after.persists && s.seq == t1.snd_nxt && s.seq_len() == 1;
-                return Err(if probe { Why::EarlyProbe } else { Why::Text });
+                return Err(Why::Text);
             }
             let end = s.seq + s.seq_len();
             if covered.before(s.seq) {

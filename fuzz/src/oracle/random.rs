@@ -1,5 +1,5 @@
-//! Random scripts. Two of three are led into a state of closing first, and there meet what decides in that state; the rest,
-//! and the end of all, is whatever peers and users do, and some that they do not.
+//! Random scripts. Three of four are led somewhere first, and there meet what decides; the rest, and the end of all, is
+//! whatever peers and users do, and some that they do not.
 
 use farewell_model::endpoint::{Call, Flags, MAX_DATA, TcpState};
 
@@ -20,19 +20,45 @@ const FIN: Peer = Peer {
     flags: Flags::ACK.with(Flags::FIN),
     ..FITTING
 };
+/// A new connection.
+const SYN: Peer = Peer {
+    flags: Flags::SYN,
+    seq: (Anchor::Initial, 0),
+    ..FITTING
+};
 /// It acknowledges nothing new: our FIN is still on its way.
 const NOT_YET: (Anchor, i8) = (Anchor::Edge, 0);
-/// Where a script can be led; most often to where time alone decides.
-const LED: [TcpState; 9] = [
-    TcpState::FinWait1,
-    TcpState::FinWait2,
-    TcpState::FinWait2,
-    TcpState::CloseWait,
-    TcpState::Closing,
-    TcpState::LastAck,
-    TcpState::TimeWait,
-    TcpState::TimeWait,
-    TcpState::TimeWait,
+/// Where a script is led.
+#[derive(Clone, Copy)]
+enum Scene {
+    /// Into a state, on the straight way.
+    To(TcpState),
+    /// Text waits behind a small window; what was never sent is acknowledged, or the stack closes behind it.
+    Window,
+    /// Text and FIN come in the wrong order, or run over the window.
+    Gap,
+    /// The handshake does not end.
+    Embryo,
+    /// A SYN meets TIME_WAIT, and is followed by a RST or by a handshake.
+    Reopening,
+}
+
+/// Most often to where time alone decides.
+const SCENES: [Scene; 14] = [
+    Scene::To(TcpState::FinWait1),
+    Scene::To(TcpState::FinWait2),
+    Scene::To(TcpState::FinWait2),
+    Scene::To(TcpState::CloseWait),
+    Scene::To(TcpState::Closing),
+    Scene::To(TcpState::LastAck),
+    Scene::To(TcpState::TimeWait),
+    Scene::To(TcpState::TimeWait),
+    Scene::To(TcpState::TimeWait),
+    Scene::Window,
+    Scene::Window,
+    Scene::Gap,
+    Scene::Embryo,
+    Scene::Reopening,
 ];
 
 /// The script of a seed. `full_close`: the stack has a CLOSE after which nobody reads.
@@ -41,15 +67,33 @@ pub fn script(seed: u64, full_close: bool) -> Script {
     let isns = [1_000, u32::MAX - 2, u32::MAX - 300, 0x7fff_fffe];
     let (peer_isn, isn) = (isns[r.below(4)], isns[r.below(4)]);
     let mut steps = Vec::new();
-    opening(&mut r, &mut steps);
-    if r.below(3) > 0 {
-        let to = LED[r.below(LED.len())];
-        if r.below(2) == 0 {
-            exchange(&mut r, &mut steps);
+    let scene = (r.below(4) > 0).then(|| SCENES[r.below(SCENES.len())]);
+    if let Some(Scene::Embryo) = scene {
+        embryo(&mut r, &mut steps);
+    } else {
+        opening(&mut r, &mut steps);
+    }
+    if scene.is_some() && r.below(2) == 0 {
+        exchange(&mut r, &mut steps);
+    }
+    match scene {
+        None | Some(Scene::Embryo) => {}
+        Some(Scene::To(state)) => {
+            lead(&mut r, state, full_close, &mut steps);
+            for _ in 0..1 + r.below(4) {
+                steps.push(there(&mut r, state));
+            }
         }
-        lead(&mut r, to, full_close, &mut steps);
-        for _ in 0..1 + r.below(4) {
-            steps.push(there(&mut r, to));
+        Some(Scene::Window) => window(&mut r, &mut steps),
+        Some(Scene::Gap) => gap(&mut r, &mut steps),
+        Some(Scene::Reopening) => {
+            lead(&mut r, TcpState::TimeWait, full_close, &mut steps);
+            steps.push(Step::Segment(SYN));
+            let reset = Step::Segment(Peer {
+                flags: Flags::RST,
+                ..FITTING
+            });
+            steps.push([reset, Step::Segment(FITTING)][r.below(2)]);
         }
     }
     for _ in 0..2 + r.below(20) {
@@ -64,6 +108,78 @@ pub fn script(seed: u64, full_close: bool) -> Script {
         peer_isn,
         isn,
         steps,
+    }
+}
+
+fn window(r: &mut Random, steps: &mut Vec<Step>) {
+    let small = Peer {
+        wnd: r.below(3) as u8,
+        ..FITTING
+    };
+    steps.extend([Step::Segment(small), Step::Call(send(3 + r.below(2) as u8))]);
+    if r.below(2) == 0 {
+        steps.push(Step::Segment(Peer {
+            ack: (Anchor::Next, r.below(3) as i8 + 1),
+            ..FITTING
+        }));
+    } else {
+        steps.push(Step::Call(Call::Shutdown));
+        if r.below(2) == 0 {
+            steps.push(Step::Segment(Peer {
+                ack: NOT_YET,
+                wnd: small.wnd,
+                ..FIN
+            }));
+        }
+        steps.push(Step::Segment(FITTING));
+    }
+}
+
+fn gap(r: &mut Random, steps: &mut Vec<Step>) {
+    let room = r.below(4) as u8;
+    let fin_at = |ahead: i8, len: u8| {
+        Step::Segment(Peer {
+            seq: (Anchor::Next, ahead),
+            len,
+            ..FIN
+        })
+    };
+    let text = |len: u8| Step::Segment(Peer { len, ..FITTING });
+    let overlapping = Peer {
+        seq: (Anchor::Next, -1),
+        len: 2,
+        ..FITTING
+    };
+    let way = r.below(3);
+    if way == 0 {
+        // The FIN first.
+        let first = r.below(2) as u8 + 1;
+        steps.extend([fin_at(first as i8, r.below(2) as u8), text(first)]);
+    } else if way == 1 {
+        steps.extend([text(1), Step::Segment(overlapping), fin_at(-1, 1)]);
+    } else {
+        steps.push(text(room));
+        steps.push(fin_at(0, r.below(5) as u8));
+        steps.push(text(r.below(2) as u8));
+    }
+    steps.push(Step::Call(Call::Receive(MAX_DATA as u8)));
+    steps.push(Step::Call(Call::Receive(MAX_DATA as u8)));
+}
+
+fn embryo(r: &mut Random, steps: &mut Vec<Step>) {
+    let open = [OPEN_ACTIVE, OPEN_PASSIVE][r.below(2)];
+    steps.extend([Step::Call(open), Step::Segment(SYN)]);
+    let reset = Peer {
+        flags: Flags::RST,
+        seq: (Anchor::Next, (r.below(3) as i8 - 1).max(0)),
+        ..FITTING
+    };
+    match r.below(6) {
+        0 | 1 => steps.push(Step::Segment(reset)),
+        2 => steps.push(Step::Segment(SYN)),
+        3 => steps.extend([Step::Call(Call::Shutdown), Step::Segment(FITTING)]),
+        4 => steps.push(Step::Segment(FIN)),
+        _ => steps.push(Step::Segment(odd(r))),
     }
 }
 
@@ -141,11 +257,6 @@ fn there(r: &mut Random, state: TcpState) -> Step {
         seq: (Anchor::Next, (r.below(6) as i8 - 2).max(0)),
         ..FITTING
     };
-    let syn = Peer {
-        flags: Flags::SYN,
-        seq: (Anchor::Initial, 0),
-        ..FITTING
-    };
     match (r.below(13), state) {
         (0..=2, TcpState::TimeWait) => Step::Segment(repeated_fin),
         (3, TcpState::TimeWait) => Step::Segment(FITTING),
@@ -173,7 +284,7 @@ fn there(r: &mut Random, state: TcpState) -> Step {
         (7, _) => Step::Call(Call::Receive(MAX_DATA as u8)),
         (8, _) => Step::Call(send(r.below(3) as u8 + 1)),
         (9..=10, _) => Step::Segment(reset),
-        (11, _) => Step::Segment(syn),
+        (11, _) => Step::Segment(SYN),
         _ => Step::Segment(odd(r)),
     }
 }

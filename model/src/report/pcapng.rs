@@ -47,27 +47,90 @@ pub enum CaptureError {
     Format(#[from] PcapError),
 }
 
+/// A capture in the making: some interfaces, packets on them with comments.
+pub struct Capture {
+    writer: PcapNgWriter<Vec<u8>>,
+    comments: Vec<String>,
+    last: Option<EnhancedPacketBlock<'static>>,
+}
+
+impl Capture {
+    /// No packets yet, on interfaces of these names.
+    ///
+    /// # Errors
+    ///
+    /// The format cannot say it.
+    pub fn new(interfaces: &[&str]) -> Result<Capture, CaptureError> {
+        let mut writer = PcapNgWriter::new(Vec::new())?;
+        for name in interfaces {
+            writer.write_pcapng_block(InterfaceDescriptionBlock {
+                linktype: DataLink::RAW,
+                snaplen: 0,
+                options: vec![
+                    InterfaceDescriptionOption::IfName(Cow::Borrowed(name)),
+                    InterfaceDescriptionOption::IfTsResol(RESOLUTION),
+                ],
+            })?;
+        }
+        Ok(Capture {
+            writer,
+            comments: Vec::new(),
+            last: None,
+        })
+    }
+
+    /// A comment on the next packet; on the last, if none follows.
+    pub fn comment(&mut self, text: String) {
+        self.comments.push(text);
+    }
+
+    /// A packet of IP, with the comments that wait.
+    ///
+    /// # Errors
+    ///
+    /// The format cannot say it.
+    pub fn packet(
+        &mut self,
+        interface: u32,
+        at: Duration,
+        data: Vec<u8>,
+    ) -> Result<(), CaptureError> {
+        let next = EnhancedPacketBlock {
+            interface_id: interface,
+            timestamp: at,
+            original_len: data.len() as u32,
+            data: Cow::Owned(data),
+            options: options(&mut self.comments),
+        };
+        if let Some(packet) = self.last.replace(next) {
+            self.writer.write_pcapng_block(packet)?;
+        }
+        Ok(())
+    }
+
+    /// The bytes of it.
+    ///
+    /// # Errors
+    ///
+    /// The format cannot say it.
+    pub fn finish(mut self) -> Result<Vec<u8>, CaptureError> {
+        if let Some(mut packet) = self.last.take() {
+            packet.options.extend(options(&mut self.comments));
+            self.writer.write_pcapng_block(packet)?;
+        }
+        Ok(self.writer.into_inner())
+    }
+}
+
 /// The bytes of a capture of a story.
 ///
 /// # Errors
 ///
 /// A segment that makes no packet.
 pub fn capture(story: &Story) -> Result<Vec<u8>, CaptureError> {
-    let mut w = PcapNgWriter::new(Vec::new())?;
-    for name in NAMES {
-        w.write_pcapng_block(InterfaceDescriptionBlock {
-            linktype: DataLink::RAW,
-            snaplen: 0,
-            options: vec![
-                InterfaceDescriptionOption::IfName(Cow::Borrowed(name)),
-                InterfaceDescriptionOption::IfTsResol(RESOLUTION),
-            ],
-        })?;
-    }
+    let mut w = Capture::new(&NAMES)?;
     let how = story.notation(true);
     let mut views = Views::new(story);
-    let mut comments = Vec::new();
-    let mut last: Option<EnhancedPacketBlock<'_>> = None;
     for beat in story.beats() {
         views.step(beat);
         let (segment, host) = match *beat {
@@ -75,11 +138,11 @@ pub fn capture(story: &Story) -> Result<Vec<u8>, CaptureError> {
             Beat::Arrives { segment, .. } => (segment, Some(())),
             Beat::Tick { .. } => continue,
             Beat::Note { host, ref text } | Beat::User { host, ref text } => {
-                comments.push(format!("{}: {text}", NAMES[host & 1]));
+                w.comment(format!("{}: {text}", NAMES[host & 1]));
                 continue;
             }
             Beat::Enters { host, state } => {
-                comments.push(format!("{} → {}", NAMES[host & 1], state.name()));
+                w.comment(format!("{} → {}", NAMES[host & 1], state.name()));
                 continue;
             }
         };
@@ -88,24 +151,13 @@ pub fn capture(story: &Story) -> Result<Vec<u8>, CaptureError> {
         };
         let data = views.bytes(segment, carried, beat)?;
         let view = host.map_or(carried.from, |()| 1 - carried.from);
-        comments.push(story.label(segment, &how));
-        comments.extend(story.remark(beat, views.tick));
-        let next = EnhancedPacketBlock {
-            interface_id: view as u32,
-            timestamp: Duration::from_millis(views.time),
-            original_len: data.len() as u32,
-            data: Cow::Owned(data),
-            options: options(&mut comments),
-        };
-        if let Some(packet) = last.replace(next) {
-            w.write_pcapng_block(packet)?;
+        w.comment(story.label(segment, &how));
+        if let Some(remark) = story.remark(beat, views.tick) {
+            w.comment(remark);
         }
+        w.packet(view as u32, Duration::from_millis(views.time), data)?;
     }
-    if let Some(mut packet) = last {
-        packet.options.extend(options(&mut comments));
-        w.write_pcapng_block(packet)?;
-    }
-    Ok(w.into_inner())
+    w.finish()
 }
 
 /// Comments as a packet has them; none are left.

@@ -244,7 +244,7 @@ impl Saved {
 /// # Errors
 ///
 /// Those of the file system; a path that ends in no name.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let Some(name) = path.file_name() else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file"));
     };

@@ -7,10 +7,90 @@ use farewell_model::seq::Seq;
 use farewell_model::spec::{Config, Spec};
 
 use super::super::explain::{View, acknowledges, group};
-use super::super::freedom::{ACK_TICKS, THROTTLE_TICKS};
-use super::{Oracle, Seen, State, Why, has_connection};
+use super::super::freedom::{ACK_TICKS, THROTTLE_TICKS, readings};
+use super::super::odd::{Lenience, Oddity, Treated, kind};
+use super::{Next, Oracle, Seen, State, Why, has_connection};
 
 impl Oracle {
+    /// One state, in all readings and by all oddities that are allowed.
+    pub(super) fn each(
+        &mut self,
+        s: &State,
+        e: Event,
+        reply: Option<CallError>,
+        seen: &Seen,
+        next: &mut Next,
+        against: &mut Vec<(TcpState, Why)>,
+    ) {
+        if s.lost {
+            return next.add(*s);
+        }
+        let mut all = readings(&self.terms, self.rules, s.tcb.state, &e);
+        if matches!(e, Event::Segment(_)) {
+            let as_offered: Vec<_> = all.iter().filter_map(|c| self.as_offered(s, c)).collect();
+            all.extend(as_offered);
+        }
+        for c in &all {
+            match self.one(s, c, e, Lenience::default(), reply, seen) {
+                Ok(after) => next.add(after),
+                Err(why) => against.push((s.tcb.state, why)),
+            }
+        }
+        if self.odd.is_none() && self.known.is_empty() {
+            return;
+        }
+        let kind = kind(&self.plain(), &s.tcb, Some(&e));
+        for odd in Oddity::ALL {
+            let id = format!("{}/{kind}", odd.id());
+            let known = self.known.iter().position(|(k, on)| *on && k.is_about(&id));
+            if known.is_none() && self.odd != Some(odd) {
+                continue;
+            }
+            let mut explains = false;
+            for c in &all {
+                let Some(t) = odd.treats(c, &s.tcb, &e) else {
+                    break;
+                };
+                for after in self.oddly(s, t, reply, seen) {
+                    explains = true;
+                    next.add(after);
+                }
+            }
+            if explains && let Some(n) = known {
+                self.used.insert(n);
+            }
+        }
+    }
+
+    fn oddly(
+        &self,
+        s: &State,
+        mut t: Treated,
+        reply: Option<CallError>,
+        seen: &Seen,
+    ) -> Vec<State> {
+        if t.lost {
+            return vec![State { lost: true, ..*s }];
+        }
+        let Some(event) = t.event else {
+            let nothing = *seen == Seen::default();
+            return nothing.then_some(*s).into_iter().collect();
+        };
+        let from = if s.tcb == t.tcb {
+            *s
+        } else {
+            State::new(t.tcb)
+        };
+        let mut all = Vec::new();
+        for uncounted in [false, true] {
+            t.lenience.uncounted = uncounted;
+            if !uncounted || t.lenience.early_probe {
+                all.extend(self.one(&from, &t.config, event, t.lenience, reply, seen));
+            }
+        }
+        all
+    }
+
     /// The reading in which the window is what was last offered, not what there is room for by now.
     pub(super) fn as_offered(&self, s: &State, c: &Config) -> Option<Config> {
         let room = s.tcb.rcv_nxt + u32::from(Spec::observe(c, &s.tcb).rcv_wnd);
@@ -28,6 +108,7 @@ impl Oracle {
         s: &State,
         c: &Config,
         e: Event,
+        lenience: Lenience,
         reply: Option<CallError>,
         seen: &Seen,
     ) -> Result<State, Why> {
@@ -57,6 +138,11 @@ impl Oracle {
             };
         }
         self.told(s, &out, seen)?;
+        let uncounted = after.tcb;
+        if lenience.early_probe && Spec::armed(c, &after.tcb).running.has(Timer::Persist) {
+            let (persist, mut probe) = (Event::Timer(Timer::Persist), Effects::default());
+            Spec::step(c, &mut after.tcb, persist, None, &mut probe);
+        }
         let plain = &self.plain();
         let views = [View::of(plain, &s.tcb), View::of(plain, &after.tcb)];
         let acknowledged = group(
@@ -65,7 +151,11 @@ impl Oracle {
             &seen.segments,
             s.owed > 0,
             self.edge,
+            lenience,
         )?;
+        if lenience.uncounted {
+            after.tcb = uncounted;
+        }
         let aborted =
             after.tcb.state == TcpState::TimeWait && Spec::observe(c, &after.tcb).lingering;
         if acknowledged || aborted || !has_connection(after.tcb.state) {
@@ -128,6 +218,9 @@ impl Oracle {
             if sorted(&seen.told) != sorted(&out.told) {
                 return Err(Why::Told);
             }
+        }
+        if out.end && !seen.read.is_empty() {
+            return Err(Why::ReadAfterFin);
         }
         let same = seen.read[..] == out.read[..] && seen.end == out.end;
         if same || s.tcb.state == TcpState::Closed {

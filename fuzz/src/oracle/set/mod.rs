@@ -1,6 +1,6 @@
 //! The set of the specification's states that explain what has been observed so far.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use farewell_model::endpoint::{
     CallError, Endpoint, Event, Flags, Indication, Observed, Segment, TcpState,
@@ -10,8 +10,10 @@ use farewell_model::seq::Seq;
 use farewell_model::spec::{Config, Spec, Tcb};
 use zerocopy::IntoBytes;
 
+use super::expectations::Expectation;
 use super::explain::is_pure_ack;
-use super::freedom::{plain, readings, strict};
+use super::freedom::{plain, strict};
+use super::odd::{Oddity, kind};
 use crate::subjects::Terms;
 
 mod input;
@@ -19,6 +21,7 @@ mod time;
 mod why;
 
 pub use why::Why;
+pub(super) use why::words_of;
 
 /// States that the set may hold; beyond, nothing is decided.
 pub const MOST: usize = 10_000;
@@ -46,6 +49,20 @@ struct State {
     must: bool,
     /// For how many ticks TIME_WAIT could have been over.
     over: u8,
+    /// What it does is not judged any more.
+    lost: bool,
+}
+
+impl State {
+    fn new(tcb: Tcb) -> State {
+        State {
+            tcb,
+            owed: 0,
+            must: false,
+            over: 0,
+            lost: false,
+        }
+    }
 }
 
 /// No state explains the last observation: the last states, and what spoke against each.
@@ -72,6 +89,12 @@ pub struct Oracle {
     terms: Terms,
     rules: RuleSet,
     states: Vec<State>,
+    /// Divergences that are allowed, and which of them are for now.
+    known: Vec<(Expectation, bool)>,
+    /// What the next input may meet besides.
+    odd: Option<Oddity>,
+    /// Which of those that are known explained an input.
+    used: BTreeSet<usize>,
     /// The right edge of the window that was last offered.
     edge: Option<Seq>,
     /// Ticks since an acknowledgment came out.
@@ -93,22 +116,15 @@ pub struct Oracle {
 impl Oracle {
     /// CLOSED, by RFC 9293 with its SHOULDs.
     pub fn new(terms: Terms) -> Self {
-        Self::with_rules(terms, strict())
-    }
-
-    /// CLOSED, by these rules.
-    pub fn with_rules(terms: Terms, rules: RuleSet) -> Self {
+        let rules = strict();
         let tcb = Spec::boot(&plain(&terms, rules));
-        let state = State {
-            tcb,
-            owed: 0,
-            must: false,
-            over: 0,
-        };
         Oracle {
             terms,
             rules,
-            states: vec![state],
+            states: vec![State::new(tcb)],
+            known: Vec::new(),
+            odd: None,
+            used: BTreeSet::new(),
             edge: None,
             since_ack: u32::MAX / 2,
             quiet: 0,
@@ -148,18 +164,8 @@ impl Oracle {
     pub fn input(&mut self, e: Event, reply: Option<CallError>, seen: &Seen) -> Result<(), Stop> {
         self.quiet = 0;
         let (mut next, mut against) = (Next::default(), Vec::new());
-        for s in &self.states {
-            let mut all = readings(&self.terms, self.rules, s.tcb.state, &e);
-            if matches!(e, Event::Segment(_)) {
-                let as_offered: Vec<_> = all.iter().filter_map(|c| self.as_offered(s, c)).collect();
-                all.extend(as_offered);
-            }
-            for c in all {
-                match self.one(s, &c, e, reply, seen) {
-                    Ok(after) => next.add(after),
-                    Err(why) => against.push((s.tcb.state, why)),
-                }
-            }
+        for s in self.states.clone() {
+            self.each(&s, e, reply, seen, &mut next, &mut against);
         }
         self.time_round_trip(&next);
         self.note(seen);
@@ -196,13 +202,27 @@ impl Oracle {
         }
     }
 
-    /// The next input finds a receive buffer that is larger by a byte, or no more.
-    pub fn widen(&mut self, wider: bool) {
-        self.terms.buffer = if wider {
-            self.terms.buffer + 1
-        } else {
-            self.terms.buffer - 1
-        };
+    /// From now on, the stack may do what is known of it.
+    pub(super) fn allow(&mut self, known: &[Expectation], on: impl Fn(usize) -> bool) {
+        self.known = known.iter().cloned().zip((0..).map(on)).collect();
+    }
+
+    /// The next input may be treated like this, or as usual again.
+    pub(super) fn expect(&mut self, odd: Option<Oddity>) {
+        self.odd = odd;
+    }
+
+    /// Which of those that are known have explained an input so far.
+    pub(super) fn used(&self) -> &BTreeSet<usize> {
+        &self.used
+    }
+
+    /// What that input is to the first state.
+    pub(super) fn kind(&self, e: Option<&Event>) -> String {
+        self.states
+            .first()
+            .map(|s| kind(&self.plain(), &s.tcb, e))
+            .unwrap_or_default()
     }
 
     /// What is known without knowing the state.
@@ -251,7 +271,7 @@ struct Next {
 impl Next {
     fn add(&mut self, s: State) {
         let mut key = s.tcb.as_bytes().to_vec();
-        key.extend([s.owed, u8::from(s.must), s.over]);
+        key.extend([s.owed, u8::from(s.must), s.over, u8::from(s.lost)]);
         if self.known.insert(key) {
             self.states.push(s);
         }

@@ -21,6 +21,10 @@ impl Oracle {
         let (mut states, mut against) = (Next::default(), Vec::new());
         for s in &self.states {
             let mut s = *s;
+            if s.lost {
+                states.add(s);
+                continue;
+            }
             let mut out = Effects::default();
             Spec::step(&c, &mut s.tcb, Event::Tick, None, &mut out);
             states.add(s);
@@ -55,6 +59,10 @@ impl Oracle {
 
     /// A segment came out by a timer, or late.
     fn by_itself(&self, s: &State, c: &Config, o: &Segment, next: &mut Next) -> Result<(), Why> {
+        if s.lost {
+            next.add(*s);
+            return Ok(());
+        }
         let view = View::of(c, &s.tcb);
         let clear = |mut s: State| {
             (s.owed, s.must) = (0, false);
@@ -127,6 +135,9 @@ impl Oracle {
 
     /// What should have come by now has.
     fn in_time(&self, mut s: State, c: &Config, seen: &Seen) -> Result<State, Why> {
+        if s.lost {
+            return Ok(s);
+        }
         if self.terms.tells && !seen.told.is_empty() {
             return Err(Why::Told);
         }

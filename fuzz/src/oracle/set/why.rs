@@ -6,15 +6,9 @@ pub enum Why {
     /// A RST that nothing calls for, or with other numbers.
     #[error("a RST that is not the one this state sends")]
     Reset,
-    /// The RST that answers a segment without ACK has none either.
-    #[error("a RST without ACK, for a segment without ACK")]
-    BareReset,
     /// What follows the peer's FIN is acknowledged.
     #[error("what came behind the peer's FIN is acknowledged")]
     AfterFin,
-    /// Text at once into a closed window.
-    #[error("a probe at once, when the window has just been found closed")]
-    EarlyProbe,
     /// The RST is missing.
     #[error("the RST this state sends did not come")]
     NoReset,
@@ -63,6 +57,9 @@ pub enum Why {
     /// The user was told something else.
     #[error("the user should have been told otherwise")]
     Told,
+    /// The user reads text where the stream ends.
+    #[error("the user reads text where the end of the stream is")]
+    ReadAfterFin,
     /// The user reads something else.
     #[error("the user should have read otherwise")]
     Read,
@@ -71,13 +68,18 @@ pub enum Why {
 impl Why {
     /// A word for it.
     pub fn id(self) -> String {
-        let mut id = String::new();
-        for c in format!("{self:?}").chars() {
-            if c.is_uppercase() && !id.is_empty() {
-                id.push('-');
-            }
-            id.push(c.to_ascii_lowercase());
-        }
-        id
+        words_of(&format!("{self:?}"))
     }
+}
+
+/// `FinIgnored` as `fin-ignored`.
+pub(in crate::oracle) fn words_of(name: &str) -> String {
+    let mut id = String::new();
+    for c in name.chars() {
+        if c.is_uppercase() && !id.is_empty() {
+            id.push('-');
+        }
+        id.push(c.to_ascii_lowercase());
+    }
+    id
 }

@@ -1,0 +1,98 @@
+//! What explains a run: known divergences, as few as will do, or one oddity.
+
+use std::collections::BTreeSet;
+
+use farewell_model::endpoint::Event;
+
+use super::drive::{Divergence, Moment};
+use super::expectations::Expectation;
+use super::odd::Oddity;
+use super::set::{Oracle, Stop, Unexplained, Why};
+use crate::subjects::Terms;
+
+fn judge(oracle: &mut Oracle, m: &Moment) -> Result<(), Stop> {
+    match m.input {
+        Some((e, reply)) => oracle.input(e, reply, &m.seen),
+        None => oracle.quantum(&m.seen),
+    }
+}
+
+/// Whether all of it is explained.
+pub(super) fn replay(oracle: &mut Oracle, moments: &[Moment]) -> bool {
+    moments.iter().all(|m| judge(oracle, m).is_ok())
+}
+
+/// Of the known divergences that were used, those without which there is no explanation.
+pub(super) fn least(
+    moments: &[Moment],
+    terms: Terms,
+    known: &[Expectation],
+    used: &BTreeSet<usize>,
+) -> Vec<usize> {
+    let mut left = used.clone();
+    for n in used.iter().rev() {
+        left.remove(n);
+        let mut oracle = Oracle::new(terms);
+        oracle.allow(known, |n| left.contains(&n));
+        if !replay(&mut oracle, moments) {
+            left.insert(*n);
+        }
+    }
+    left.into_iter().collect()
+}
+
+/// The divergence at the last of these moments, by the latest input that was treated oddly, if one does it.
+pub(super) fn named(
+    moments: &[Moment],
+    terms: Terms,
+    allowed: &[Expectation],
+    unexplained: Unexplained,
+) -> Divergence {
+    let mut oracle = Oracle::new(terms);
+    oracle.allow(allowed, |_| true);
+    let mut before = Vec::new();
+    for m in moments {
+        before.push(oracle.clone());
+        if judge(&mut oracle, m).is_err() {
+            break;
+        }
+    }
+    let why = unexplained
+        .against
+        .first()
+        .map_or(Why::Text, |(_, why)| *why);
+    let last = before.last().map_or_else(String::new, |o| {
+        o.kind(
+            moments
+                .last()
+                .and_then(|m| m.input.as_ref().map(|(e, _)| e)),
+        )
+    });
+    let by_itself = Divergence {
+        odd: None,
+        kind: last,
+        why,
+        unexplained,
+    };
+    for (n, (m, before)) in moments.iter().zip(&before).enumerate().rev() {
+        let Some((e @ (Event::Segment(_) | Event::Call(_)), _)) = &m.input else {
+            continue;
+        };
+        for odd in Oddity::ALL {
+            let mut oracle = before.clone();
+            oracle.expect(Some(odd));
+            if judge(&mut oracle, m).is_err() {
+                continue;
+            }
+            oracle.expect(None);
+            if replay(&mut oracle, &moments[n + 1..]) {
+                return Divergence {
+                    odd: Some((odd, n)),
+                    kind: before.kind(Some(e)),
+                    ..by_itself
+                };
+            }
+        }
+    }
+    by_itself
+}

@@ -1,0 +1,280 @@
+//! Oddities: what a stack may do with one input instead of what the specification does. Each is a further reading of that
+//! input, so that what a stack diverges by has the name of what it did, not of what was seen of it later; and so that one
+//! that is known does not hide what comes after it.
+
+use farewell_model::endpoint::{Call, Endpoint, Event, Flags, Segment, TcpState};
+use farewell_model::rules::Rule;
+use farewell_model::seq::Seq;
+use farewell_model::spec::{Config, Spec, Tcb};
+
+/// An oddity.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Oddity {
+    /// A clause is missing.
+    Without(Rule),
+    /// A segment is dropped, without an answer and without effect.
+    Ignored,
+    /// Its acknowledgment and its window are.
+    AckDropped,
+    /// Its FIN is.
+    FinForgotten,
+    /// Its text and its FIN are.
+    TextForgotten,
+    /// A FIN is taken that there is no room for.
+    Overfilled,
+    /// The same, and in the place of text that there is no room for: that text is lost.
+    FinCutsText,
+    /// Text behind the peer's FIN is taken. What such a connection does later has no specification: nothing more is judged.
+    BehindFin,
+    /// CLOSE waits for the end of the handshake. Nothing more is judged.
+    CloseWaits,
+    /// It ends the connection as a RST does.
+    Resets,
+    /// Its acknowledgment is judged, its sequence number is not.
+    SequenceUnchecked,
+    /// OPEN begins a new connection although the old one is in TIME_WAIT.
+    TimeWaitForgotten,
+    /// A call draws a RST where it draws nothing.
+    ExtraReset,
+    /// The RST for a segment without ACK has none either.
+    BareReset,
+    /// A closed window is probed at once.
+    EarlyProbe,
+}
+
+/// What else an input may draw.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Lenience {
+    pub(super) extra_reset: bool,
+    pub(super) bare_reset: bool,
+    pub(super) early_probe: bool,
+    /// SND.NXT does not count it.
+    pub(super) uncounted: bool,
+}
+
+/// An input as the odd stack takes it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Treated {
+    pub(super) config: Config,
+    pub(super) tcb: Tcb,
+    /// None: nothing happens, and nothing comes out.
+    pub(super) event: Option<Event>,
+    pub(super) lenience: Lenience,
+    /// What comes after is not judged.
+    pub(super) lost: bool,
+}
+
+impl Oddity {
+    /// All, those that say most first.
+    pub const ALL: [Oddity; 20] = [
+        Oddity::Without(Rule::RstExact),
+        Oddity::Without(Rule::SynChallenge),
+        Oddity::Without(Rule::ResetUnread),
+        Oddity::Without(Rule::ResetLateData),
+        Oddity::Without(Rule::TrimOverlap),
+        Oddity::Without(Rule::SynSentAck),
+        Oddity::BareReset,
+        Oddity::EarlyProbe,
+        Oddity::TimeWaitForgotten,
+        Oddity::ExtraReset,
+        Oddity::FinForgotten,
+        Oddity::TextForgotten,
+        Oddity::Ignored,
+        Oddity::Overfilled,
+        Oddity::FinCutsText,
+        Oddity::AckDropped,
+        Oddity::SequenceUnchecked,
+        Oddity::Resets,
+        Oddity::CloseWaits,
+        Oddity::BehindFin,
+    ];
+
+    /// A word for it.
+    pub fn id(self) -> String {
+        match self {
+            Oddity::Without(rule) => format!("without-{}", rule.info().id),
+            odd => super::set::words_of(&format!("{odd:?}")),
+        }
+    }
+
+    /// It in words.
+    pub fn what(self) -> &'static str {
+        match self {
+            Oddity::Without(rule) => rule.info().without,
+            Oddity::Ignored => "a segment is dropped without an answer and without effect",
+            Oddity::AckDropped => "the acknowledgment and the window of a segment are dropped",
+            Oddity::FinForgotten => "the FIN of a segment is dropped",
+            Oddity::TextForgotten => "the text of a segment is dropped",
+            Oddity::Overfilled => "a FIN that does not fit into the window is taken",
+            Oddity::FinCutsText => "a FIN is taken in the place of text that does not fit",
+            Oddity::BehindFin => "text behind the peer's FIN is taken",
+            Oddity::CloseWaits => "CLOSE sends no FIN before the handshake has ended",
+            Oddity::Resets => "a segment ends the connection that should not",
+            Oddity::SequenceUnchecked => {
+                "the acknowledgment of a segment is judged before its sequence number"
+            }
+            Oddity::TimeWaitForgotten => "OPEN ends TIME_WAIT",
+            Oddity::ExtraReset => "a call draws a RST that nothing asks for",
+            Oddity::BareReset => "the RST for a segment without ACK has none either",
+            Oddity::EarlyProbe => "a window is probed at once when it has just been found closed",
+        }
+    }
+
+    /// The input as this stack takes it in that state; none where the oddity makes no difference.
+    pub(super) fn treats(self, c: &Config, tcb: &Tcb, e: &Event) -> Option<Treated> {
+        let o = Spec::observe(c, tcb);
+        let connected = !matches!(
+            o.state,
+            TcpState::Closed | TcpState::Listen | TcpState::SynSent
+        );
+        let mut t = Treated {
+            config: *c,
+            tcb: *tcb,
+            event: Some(*e),
+            lenience: Lenience::default(),
+            lost: false,
+        };
+        match (self, *e) {
+            (Oddity::Without(rule), _) => t.config.rules = c.rules.without(rule),
+            (Oddity::EarlyProbe, Event::Call(Call::Send { .. }) | Event::Segment(_)) => {
+                t.lenience.early_probe = true;
+            }
+            (Oddity::ExtraReset, Event::Call(Call::Abort | Call::Shutdown | Call::Close)) => {
+                t.lenience.extra_reset = true;
+            }
+            (
+                Oddity::TimeWaitForgotten,
+                Event::Call(Call::OpenActive { .. } | Call::OpenPassive { .. }),
+            ) if o.state == TcpState::TimeWait => t.tcb = Spec::boot(c),
+            (Oddity::CloseWaits, Event::Call(Call::Shutdown | Call::Close)) => {
+                t.lost = o.state == TcpState::SynReceived;
+                return t.lost.then_some(t);
+            }
+            (_, Event::Segment(s)) => t.event = self.segment(s, connected, &mut t, &o.snd_una)?,
+            _ => return None,
+        }
+        Some(t)
+    }
+
+    fn segment(
+        self,
+        mut s: Segment,
+        connected: bool,
+        t: &mut Treated,
+        snd_una: &Seq,
+    ) -> Option<Option<Event>> {
+        let without = |s: &Segment, bit: Flags| Flags(s.flags.0 & !bit.0);
+        let cut = |s: &mut Segment| (s.len, s.text) = (0, Default::default());
+        let o = Spec::observe(&t.config, &t.tcb);
+        match self {
+            Oddity::Ignored => return Some(None),
+            Oddity::BareReset if !s.is(Flags::ACK) && !s.is(Flags::RST) => {
+                t.lenience.bare_reset = true;
+            }
+            Oddity::AckDropped if connected && s.is(Flags::ACK) => {
+                (s.ack, s.wnd) = (*snd_una, o.snd_wnd);
+            }
+            Oddity::FinForgotten if s.is(Flags::FIN) => s.flags = without(&s, Flags::FIN),
+            Oddity::TextForgotten if s.len > 0 => {
+                s.flags = without(&s, Flags::FIN);
+                cut(&mut s);
+            }
+            Oddity::Overfilled if connected && s.is(Flags::FIN) => t.config.receive_buffer += 1,
+            Oddity::FinCutsText if connected && s.is(Flags::FIN) => {
+                let fits = (o.rcv_nxt + u32::from(o.rcv_wnd)) - s.seq;
+                let fits = u8::try_from(fits).ok().filter(|n| *n < s.len)?;
+                s.len = fits;
+                s.text[usize::from(fits)..].fill(0);
+                t.config.receive_buffer += 1;
+            }
+            Oddity::BehindFin if o.fin_received && s.len > 0 => t.lost = true,
+            Oddity::Resets if connected => {
+                t.config.rules = t.config.rules.without(Rule::TimeWaitIgnoresRst);
+                (s.seq, s.flags) = (o.rcv_nxt, Flags::RST);
+                cut(&mut s);
+            }
+            Oddity::SequenceUnchecked if o.state == TcpState::SynReceived && s.is(Flags::ACK) => {
+                t.config.choices.ack_check_first = false;
+                (s.seq, s.flags) = (o.rcv_nxt, Flags::ACK);
+                cut(&mut s);
+            }
+            _ => return None,
+        }
+        Some(Some(Event::Segment(s)))
+    }
+}
+
+fn state_id(s: TcpState) -> String {
+    s.name().to_lowercase().replace('_', "-")
+}
+
+/// What an input is, to the state that it meets: `state/flags/place/acknowledgment` for a segment, `state/call`, `state/time`.
+pub fn kind(c: &Config, tcb: &Tcb, e: Option<&Event>) -> String {
+    let o = Spec::observe(c, tcb);
+    let state = state_id(o.state);
+    match e {
+        Some(Event::Segment(s)) => {
+            let mut flags = format!("{:?}", s.flags).to_lowercase().replace(',', "-");
+            if flags.is_empty() {
+                flags += "none";
+            }
+            if s.len > 0 {
+                flags += "-text";
+            }
+            let connected = !matches!(
+                o.state,
+                TcpState::Closed | TcpState::Listen | TcpState::SynSent
+            );
+            let at = if connected {
+                place(s, o.rcv_nxt, o.rcv_wnd.into())
+            } else {
+                "anywhere"
+            };
+            let ack = if !s.is(Flags::ACK) {
+                "no-ack"
+            } else if matches!(o.state, TcpState::Closed | TcpState::Listen) {
+                "any-ack"
+            } else if s.ack.before(o.snd_una) {
+                "old-ack"
+            } else if o.snd_nxt.before(s.ack) {
+                "future-ack"
+            } else if s.ack == o.snd_una {
+                "same-ack"
+            } else {
+                "new-ack"
+            };
+            format!("{state}/{flags}/{at}/{ack}")
+        }
+        Some(Event::Call(call)) => {
+            let call = match call {
+                Call::OpenActive { .. } => "connect".into(),
+                Call::OpenPassive { .. } => "listen".into(),
+                Call::Send { .. } => "send".into(),
+                Call::Receive(_) => "receive".into(),
+                c => format!("{c:?}").to_lowercase(),
+            };
+            format!("{state}/{call}")
+        }
+        Some(Event::Timer(_) | Event::Tick) | None => format!("{state}/time"),
+    }
+}
+
+/// Where a segment lies, beside the window.
+fn place(s: &Segment, next: Seq, wnd: u32) -> &'static str {
+    let end = s.seq + s.seq_len();
+    if s.seq == next {
+        if wnd == 0 && s.seq_len() > 0 {
+            "at-closed"
+        } else if (next + wnd).before(end) {
+            "overfull"
+        } else {
+            "next"
+        }
+    } else if s.seq.before(next) {
+        if next.before(end) { "overlap" } else { "left" }
+    } else if s.seq.before(next + wnd) {
+        "ahead"
+    } else {
+        "right"
+    }
+}
