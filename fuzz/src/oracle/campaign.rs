@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use farewell_model::endpoint::TcpState;
 
-use super::drive::{End, drive};
+use super::drive::{End, Run, drive};
 use super::expectations::Expectation;
 use super::finding::{Finding, findings};
 use super::minimise::minimised;
 use super::random;
 use super::script::Script;
+use super::together::together;
 use crate::subject::SubjectError;
 use crate::subjects::Stack;
 
@@ -30,6 +31,8 @@ pub struct Campaign {
     pub segments: [u64; 2],
     /// The most states that were followed at a time.
     pub largest: usize,
+    /// Found, but not again by the same script: that is for stacks in real time.
+    pub once: Vec<String>,
     /// How often each was found, the shortest script of each.
     pub findings: BTreeMap<String, (u64, Finding)>,
 }
@@ -47,25 +50,22 @@ impl Campaign {
         count: u64,
     ) -> Result<Campaign, SubjectError> {
         let mut all = Campaign::default();
-        for n in 0..count {
-            let script = random::script(script_seed(seed, n), stack.terms().full_close);
-            all.add(stack, known, &script)?;
+        let full_close = stack.terms().full_close;
+        let at_once = stack.at_once().max(1) as u64;
+        for first in (0..count).step_by(at_once as usize) {
+            let scripts: Vec<Script> = (first..count.min(first.saturating_add(at_once)))
+                .map(|n| random::script(script_seed(seed, n), full_close))
+                .collect();
+            let runs = together(stack, &scripts, |script| drive(stack, script, known))?;
+            for (script, run) in scripts.iter().zip(&runs) {
+                all.count(known, script, run);
+            }
         }
         Ok(all)
     }
 
-    /// Does one more.
-    ///
-    /// # Errors
-    ///
-    /// The stack cannot be had.
-    pub fn add(
-        &mut self,
-        stack: &dyn Stack,
-        known: &[Expectation],
-        script: &Script,
-    ) -> Result<(), SubjectError> {
-        let run = drive(stack, script, known)?;
+    /// One more was done.
+    fn count(&mut self, known: &[Expectation], script: &Script, run: &Run) {
         self.scripts += 1;
         self.largest = self.largest.max(run.largest);
         let mut reached = [false; 11];
@@ -78,7 +78,7 @@ impl Campaign {
         for (_, out, _) in &run.packets {
             self.segments[usize::from(*out)] += 1;
         }
-        let found = findings(known, script, &run);
+        let found = findings(known, script, run);
         self.undecided += u64::from(run.end == End::Undecided);
         self.diverge += u64::from(!found.is_empty());
         self.conform += u64::from(found.is_empty() && run.end == End::Conforms);
@@ -92,7 +92,6 @@ impl Campaign {
                 known.1 = f;
             }
         }
-        Ok(())
     }
 
     /// Makes every script as short as can be.
@@ -105,8 +104,15 @@ impl Campaign {
         stack: &dyn Stack,
         known: &[Expectation],
     ) -> Result<(), SubjectError> {
-        for (_, f) in self.findings.values_mut() {
-            *f = minimised(stack, known, f)?;
+        let found: Vec<Finding> = self.findings.values().map(|(_, f)| f.clone()).collect();
+        let shorter = together(stack, &found, |f| minimised(stack, known, f))?;
+        for ((id, (count, _)), shorter) in
+            std::mem::take(&mut self.findings).into_iter().zip(shorter)
+        {
+            match shorter {
+                Some(f) => drop(self.findings.insert(id, (count, f))),
+                None => self.once.push(id),
+            }
         }
         Ok(())
     }

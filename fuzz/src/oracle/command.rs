@@ -18,9 +18,12 @@ use crate::subjects::{Mutant, Mutation, NAMES, Stack, named};
 
 const RUN: &str = "`conform run --help` says what there is";
 const REPLAY: &str = "write conform replay FILE [--subject NAME] [--pcapng OUT]";
-const USAGE: &str = "usage: conform run --subject NAME [--count N] [--seed N] [--mutation NAME] [--expect FILE] [--save FOLDER]
+const USAGE: &str = "usage: conform run --subject NAME [--count N] [--seed N] [--mutation NAME] [--expect FILE] [--save FOLDER] [--as-found]
        conform run --freedom     what is not compared, and why
        conform replay FILE [--subject NAME] [--pcapng OUT]";
+
+/// The status where a stack cannot be had on this machine.
+const CANNOT: u8 = 4;
 
 /// Status 2: what was asked makes no sense.
 struct Usage(String);
@@ -32,6 +35,7 @@ struct Asked {
     seed: u64,
     expect: Option<PathBuf>,
     save: Option<PathBuf>,
+    as_found: bool,
 }
 
 fn stack(name: &str) -> Result<Box<dyn Stack>, Usage> {
@@ -75,9 +79,14 @@ fn asked(args: &[OsString]) -> Result<Asked, Usage> {
         seed: 1,
         expect: None,
         save: None,
+        as_found: false,
     };
     let mut words = args.iter();
     while let Some(word) = words.next() {
+        if word == "--as-found" {
+            a.as_found = true;
+            continue;
+        }
         let (name, given) = option(word, &mut words)?;
         let given = given.ok_or_else(|| Usage(format!("no option {name}: {RUN}")))?;
         let text = given.to_string_lossy();
@@ -146,8 +155,19 @@ fn known(name: &str, file: Option<&Path>) -> Result<Vec<Expectation>, Usage> {
     expectations::read(&text).map_err(|why| Usage(format!("{whose}: {why}")))
 }
 
+/// Status 4, where the stack cannot be had on this machine; or that of the program that has run in a place of its own.
+fn elsewhere(stack: &dyn Stack) -> Option<ExitCode> {
+    stack.elsewhere().unwrap_or_else(|why| {
+        eprintln!("conform: {}: {why}", stack.name());
+        Some(ExitCode::from(CANNOT))
+    })
+}
+
 fn campaign(a: &Asked) -> Result<ExitCode, Usage> {
     let stack = a.stack.as_ref();
+    if let Some(status) = elsewhere(stack) {
+        return Ok(status);
+    }
     let known = known(stack.name(), a.expect.as_deref())?;
     if let Some(folder) = &a.save {
         std::fs::create_dir_all(folder)
@@ -155,9 +175,11 @@ fn campaign(a: &Asked) -> Result<ExitCode, Usage> {
     }
     let cannot = |why: crate::subject::SubjectError| Usage(format!("{}: {why}", stack.name()));
     let mut all = Campaign::run(stack, &known, a.seed, a.count).map_err(cannot)?;
-    all.minimise(stack, &known).map_err(cannot)?;
     println!("{}, seed {}", stack.name(), a.seed);
     print!("{all}");
+    if !a.as_found {
+        all.minimise(stack, &known).map_err(cannot)?;
+    }
     let mut unexpected = 0;
     for (count, f) in all.findings.values() {
         println!(
@@ -183,6 +205,12 @@ fn campaign(a: &Asked) -> Result<ExitCode, Usage> {
         "\n{} divergences, {unexpected} of them not expected",
         all.findings.len()
     );
+    if !all.once.is_empty() {
+        println!(
+            "seen once, and not again by the same script: {}",
+            all.once.join(", ")
+        );
+    }
     Ok(if unexpected > 0 {
         ExitCode::FAILURE
     } else if all.undecided > 0 {
@@ -254,6 +282,9 @@ fn replayed(args: &[OsString]) -> Result<ExitCode, Usage> {
     let mut subject = stack(name)?;
     if let (Some(m), "farewell") = (of("mutation "), name) {
         subject = Box::new(Mutant(mutation(m)?));
+    }
+    if let Some(status) = elsewhere(subject.as_ref()) {
+        return Ok(status);
     }
     let known = known(name, None)?;
     let run =

@@ -83,8 +83,8 @@ impl Stack for Linux {
         1_000
     }
 
-    fn elsewhere(&self, args: &[std::ffi::OsString]) -> Result<Option<ExitCode>, SubjectError> {
-        if args.get(1).is_some_and(|a| a == INSIDE) {
+    fn elsewhere(&self) -> Result<Option<ExitCode>, SubjectError> {
+        if std::env::args_os().nth(1).is_some_and(|a| a == INSIDE) {
             return Ok(None);
         }
         let status = namespace::run_inside(INSIDE).map_err(|e| broken(&e))?;
@@ -173,7 +173,10 @@ impl Wire {
         while let Some(len) = self.tun.receive(&mut self.buf).map_err(|e| broken(&e))? {
             let packet = self.buf.get(..len).unwrap_or_default();
             if let Some(port) = ports(packet).map(|p| p.0) {
-                self.came.entry(port).or_default().push_back(packet.to_vec());
+                self.came
+                    .entry(port)
+                    .or_default()
+                    .push_back(packet.to_vec());
             }
         }
         Ok(())
@@ -282,7 +285,9 @@ impl Host {
         (self.sent, self.repeats) = (None, false);
         let socket = self.socket()?;
         if matches!(call, Call::OpenPassive { .. }) {
-            socket.listen(1).map_err(|e| broken(&format_args!("listen: {e}")))?;
+            socket
+                .listen(1)
+                .map_err(|e| broken(&format_args!("listen: {e}")))?;
             self.user = User::Listens(socket);
             return Ok(());
         }

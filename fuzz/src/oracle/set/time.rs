@@ -40,6 +40,7 @@ impl Oracle {
         for segment in &seen.segments {
             let mut next = Next::default();
             for s in &states.states {
+                let c = self.of_state(c, &s.tcb);
                 if let Err(why) = self.by_itself(s, &c, segment, &mut next) {
                     against.push((s.tcb.state, why));
                 }
