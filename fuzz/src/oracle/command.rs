@@ -12,6 +12,7 @@ use super::finding::{Finding, findings};
 use super::freedom::FREEDOM;
 use super::ladder::ladder;
 use super::script::Script;
+use super::together::together;
 use farewell_model::report::saved::write_whole;
 
 use crate::subjects::{Mutant, Mutation, NAMES, Stack, named};
@@ -181,7 +182,9 @@ fn campaign(a: &Asked) -> Result<ExitCode, Usage> {
         all.minimise(stack, &known).map_err(cannot)?;
     }
     let mut unexpected = 0;
-    for (count, f) in all.findings.values() {
+    let found: Vec<_> = all.findings.values().collect();
+    let runs = together(stack, &found, |(_, f)| drive(stack, &f.script, &known)).map_err(cannot)?;
+    for ((count, f), run) in found.into_iter().zip(&runs) {
         println!(
             "\n{} ({count} scripts): {}; {}\n  {}",
             f.id,
@@ -189,15 +192,14 @@ fn campaign(a: &Asked) -> Result<ExitCode, Usage> {
             f.section,
             f.what
         );
-        let run = drive(stack, &f.script, &known).map_err(cannot)?;
         if !f.expected {
             unexpected += 1;
-            print!("  NOT EXPECTED\n{}", ladder(&run));
+            print!("  NOT EXPECTED\n{}", ladder(run));
         }
         if let Some(folder) = &a.save {
             let file = folder.join(format!("{}.txt", f.id.replace('/', "_")));
             write(&file, saved(stack, a.mutation, f).as_bytes())?;
-            write_capture(&file.with_extension("pcapng"), stack.name(), &run)?;
+            write_capture(&file.with_extension("pcapng"), stack.name(), run)?;
             println!("  again: conform replay {}", file.display());
         }
     }

@@ -333,7 +333,7 @@ impl Host {
 
     fn receive(&mut self, most: usize) -> Result<(), SubjectError> {
         let User::Has(socket) = &mut self.user else {
-            return Err(CallError::DoesNotExist.into());
+            return Err(CallError::InsufficientResources.into());
         };
         let mut to = [0; MAX_DATA];
         let to = to.get_mut(..most).unwrap_or_default();
@@ -360,7 +360,8 @@ impl Host {
             return Err(CallError::InsufficientResources.into());
         }
         match (&self.user, call) {
-            (User::None, _) => return Err(CallError::DoesNotExist.into()),
+            // The descriptor is gone, perhaps not the connection.
+            (User::None, _) => return Err(CallError::InsufficientResources.into()),
             (User::Has(socket), Call::Shutdown) => {
                 let done = socket.shutdown(Shutdown::Write);
                 return done.map_err(|_| CallError::DoesNotExist.into());

@@ -204,7 +204,7 @@ impl Oracle {
                 s.tcb.state != TcpState::Listen
             }
             // There is no such call now.
-            Event::Call(Call::Shutdown | Call::Close | Call::Abort)
+            Event::Call(Call::Receive(_) | Call::Shutdown | Call::Close | Call::Abort)
                 if reply == Some(CallError::InsufficientResources) =>
             {
                 return Ok(true);
