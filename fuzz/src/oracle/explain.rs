@@ -86,7 +86,7 @@ pub(super) fn group(
         .copied()
         .collect();
     let owes = acknowledges(effects, t0, t1);
-    let mut allowance = u8::from(owes) + u8::from(owed);
+    let mut allowance = u8::from(owes) + u8::from(owed) + u8::from(lenience.extra_ack);
     let mut covered = if fresh { t1.snd_nxt } else { t0.snd_nxt };
     let mut acknowledged = false;
     for s in seen {

@@ -359,6 +359,13 @@ impl Host {
         {
             return Err(CallError::InsufficientResources.into());
         }
+        // A FIN waits for the congestion window, of which the model knows nothing.
+        if self.repeats
+            && call != Call::Abort
+            && self.between()?.is_some_and(|s| s.unacknowledged > 0)
+        {
+            return Err(CallError::InsufficientResources.into());
+        }
         match (&self.user, call) {
             // The descriptor is gone, perhaps not the connection.
             (User::None, _) => return Err(CallError::InsufficientResources.into()),
@@ -373,6 +380,10 @@ impl Host {
             _ => {}
         }
         self.user = User::None;
+        // A descriptor does not reach TIME_WAIT.
+        if call == Call::Abort && self.between()?.is_some() {
+            return Err(CallError::InsufficientResources.into());
+        }
         Ok(())
     }
 
