@@ -49,15 +49,34 @@ impl Campaign {
         seed: u64,
         count: u64,
     ) -> Result<Campaign, SubjectError> {
+        Campaign::run_brief(stack, known, seed, count, u32::MAX)
+    }
+
+    /// Does `count` scripts of a seed that wait for so many milliseconds at most.
+    ///
+    /// # Errors
+    ///
+    /// The stack cannot be had.
+    pub fn run_brief(
+        stack: &dyn Stack,
+        known: &[Expectation],
+        seed: u64,
+        count: u64,
+        most: u32,
+    ) -> Result<Campaign, SubjectError> {
         let mut all = Campaign::default();
         let full_close = stack.terms().full_close;
         let at_once = stack.at_once().max(1) as u64;
-        for first in (0..count).step_by(at_once as usize) {
-            let scripts: Vec<Script> = (first..count.min(first.saturating_add(at_once)))
-                .map(|n| random::script(script_seed(seed, n), full_close))
-                .collect();
-            let runs = together(stack, &scripts, |script| drive(stack, script, known))?;
-            for (script, run) in scripts.iter().zip(&runs) {
+        let mut scripts = (0..)
+            .map(|n| random::script(script_seed(seed, n), full_close))
+            .filter(|script| script.waits() <= most);
+        let mut left = count;
+        while left > 0 {
+            let some = left.min(at_once);
+            left -= some;
+            let some: Vec<Script> = scripts.by_ref().take(some as usize).collect();
+            let runs = together(stack, &some, |script| drive(stack, script, known))?;
+            for (script, run) in some.iter().zip(&runs) {
                 all.count(known, script, run);
             }
         }

@@ -19,7 +19,7 @@ use crate::subjects::{Mutant, Mutation, NAMES, Stack, named};
 
 const RUN: &str = "`conform run --help` says what there is";
 const REPLAY: &str = "write conform replay FILE [--subject NAME] [--pcapng OUT]";
-const USAGE: &str = "usage: conform run --subject NAME [--count N] [--seed N] [--mutation NAME] [--expect FILE] [--save FOLDER] [--as-found]
+const USAGE: &str = "usage: conform run --subject NAME [--count N] [--seed N] [--mutation NAME] [--expect FILE] [--save FOLDER] [--as-found] [--wait-at-most MILLISECONDS]
        conform run --freedom     what is not compared, and why
        conform replay FILE [--subject NAME] [--pcapng OUT]";
 
@@ -37,6 +37,7 @@ struct Asked {
     expect: Option<PathBuf>,
     save: Option<PathBuf>,
     as_found: bool,
+    most: u32,
 }
 
 fn stack(name: &str) -> Result<Box<dyn Stack>, Usage> {
@@ -81,6 +82,7 @@ fn asked(args: &[OsString]) -> Result<Asked, Usage> {
         expect: None,
         save: None,
         as_found: false,
+        most: u32::MAX,
     };
     let mut words = args.iter();
     while let Some(word) = words.next() {
@@ -100,6 +102,12 @@ fn asked(args: &[OsString]) -> Result<Asked, Usage> {
             "--mutation" => a.mutation = Some(mutation(&text)?),
             "--count" => a.count = number()?,
             "--seed" => a.seed = number()?,
+            "--wait-at-most" => {
+                let wrong = |_| Usage(format!("{name}: {text} is no number of milliseconds"));
+                a.most = text.parse().map_err(wrong)?;
+                // Some scripts do not wait at all; but none waits less.
+                a.most = a.most.max(1_000);
+            }
             "--expect" => a.expect = Some(given.into()),
             "--save" => a.save = Some(given.into()),
             _ => return Err(Usage(format!("no option {name}: {RUN}"))),
@@ -175,7 +183,7 @@ fn campaign(a: &Asked) -> Result<ExitCode, Usage> {
             .map_err(|why| Usage(format!("{}: {why}", folder.display())))?;
     }
     let cannot = |why: crate::subject::SubjectError| Usage(format!("{}: {why}", stack.name()));
-    let mut all = Campaign::run(stack, &known, a.seed, a.count).map_err(cannot)?;
+    let mut all = Campaign::run_brief(stack, &known, a.seed, a.count, a.most).map_err(cannot)?;
     println!("{}, seed {}", stack.name(), a.seed);
     print!("{all}");
     if !a.as_found {

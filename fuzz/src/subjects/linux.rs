@@ -75,7 +75,7 @@ impl Stack for Linux {
             full_close: true,
             steady_window: true,
             whole_windows: true,
-            watched: 60,
+            watched: 28,
         }
     }
 
