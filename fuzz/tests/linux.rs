@@ -5,10 +5,14 @@
 
 use std::fs;
 use std::process::{Command, Output};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 /// "The stack cannot be had on this machine."
 const CANNOT: i32 = 4;
+
+/// Time is real: one test at a time.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// What the command says; none if it cannot run here.
 fn conform(args: &[&str]) -> Option<Output> {
@@ -31,6 +35,7 @@ fn conform(args: &[&str]) -> Option<Output> {
 
 #[test]
 fn the_kernel_diverges_only_as_expected() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let campaign = "run --subject linux --count 80 --wait-at-most 2000 --as-found";
     let args: Vec<&str> = campaign.split(' ').collect();
     let Some(output) = conform(&args) else { return };
@@ -41,6 +46,7 @@ fn the_kernel_diverges_only_as_expected() {
 
 #[test]
 fn reproducers_show_what_they_say() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/reproducers/linux");
     let files: Vec<_> = fs::read_dir(folder)
         .expect("they are there")

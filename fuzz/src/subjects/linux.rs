@@ -32,7 +32,7 @@ const HERE: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 const THERE: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
 const PREFIX: u8 = 24;
 /// An answer that is given at once has come by then.
-const AT_ONCE: Duration = Duration::from_millis(3);
+const AT_ONCE: Duration = Duration::from_millis(10);
 const FIRST_PORT: u16 = 1_024;
 /// `tcp_fin_timeout`.
 const FIN_WAIT_2: u64 = 20;
