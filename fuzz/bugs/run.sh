@@ -142,26 +142,26 @@ by_lives() {
 }
 
 by_oracle() {
-    local found most inside
-    inside=$(of_patch "$patch" Inside)
+    local found most reason
+    reason=$(of_patch "$patch" Inside)
     judge || status=$?
     # Lines as `name (12 scripts): weight; section`: the most frequent.
     found=$(sed -n 's/^\([^ ]*\) (\([0-9]*\) scripts).*/\2 \1/p' "$said" | sort -k1,1nr -k2)
     most=${found%%$'\n'*}
-    if ((status == 1)) && [[ -n $found && -z $inside ]]; then
+    if ((status == 1)) && [[ -n $found && -z $reason ]]; then
         caught="$(awk '{n += $1} END {print n}' <<<"$found") scripts, most as ${most#* }"
     elif ((status == 1)) && [[ -n $found ]]; then
         caught="NOTHING: said to be inside, and yet ${most#* }"
     elif ((status != 0)); then
         caught="NOTHING: conform run ends with status $status"
-    elif [[ -n $inside ]]; then
-        caught="not visible from outside: $inside"
+    elif [[ -n $reason ]]; then
+        caught="not visible from outside: $reason"
     else
         caught="NOTHING"
     fi
 }
 
-missed=0 rows=()
+missed=0 inside=0 rows=()
 for patch in "${patches[@]}"; do
     name=$(basename "$patch" .patch)
     hazard=$(of_patch "$patch" Hazard) scenario=$(of_patch "$patch" Scenario)
@@ -182,11 +182,14 @@ for patch in "${patches[@]}"; do
     if [[ $caught == NOTHING* ]]; then
         missed=$((missed + 1))
         [[ $caught == NOTHING || $caught == *nor* ]] || tail -n 20 "$said" >&2
+    elif [[ $caught == "not visible"* ]]; then
+        inside=$((inside + 1))
     else
         rows+=("$hazard")
     fi
     restore
 done
 echo
-echo "$((${#patches[@]} - missed)) of ${#patches[@]} bugs caught, of $(printf '%s\n' "${rows[@]}" | sort -u | grep -c .) hazards"
+if ((inside > 0)); then echo "$inside not visible from outside, each for its reason"; fi
+echo "$((${#patches[@]} - missed - inside)) of ${#patches[@]} bugs caught, of $(printf '%s\n' "${rows[@]}" | sort -u | grep -c .) hazards"
 ((missed == 0))

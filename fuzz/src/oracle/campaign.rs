@@ -83,6 +83,22 @@ impl Campaign {
         Ok(all)
     }
 
+    /// Does one more.
+    ///
+    /// # Errors
+    ///
+    /// The stack cannot be had.
+    pub fn add(
+        &mut self,
+        stack: &dyn Stack,
+        known: &[Expectation],
+        script: &Script,
+    ) -> Result<(), SubjectError> {
+        let run = drive(stack, script, known)?;
+        self.count(known, script, &run);
+        Ok(())
+    }
+
     /// One more was done.
     fn count(&mut self, known: &[Expectation], script: &Script, run: &Run) {
         self.scripts += 1;

@@ -1,12 +1,13 @@
 //! `conform run`: a stack under the oracle; `conform replay`: one script of it again.
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::campaign::Campaign;
 use super::capture::capture;
-use super::drive::{End, Run, drive};
+use super::drive::{End, Run, drive, panic_in_silence};
 use super::expectations::{self, Expectation};
 use super::finding::{Finding, findings};
 use super::freedom::FREEDOM;
@@ -25,6 +26,22 @@ const USAGE: &str = "usage: conform run --subject NAME [--count N] [--seed N] [-
 
 /// The status where a stack cannot be had on this machine.
 const CANNOT: u8 = 4;
+
+/// What is said goes to the standard output, as long as anyone listens.
+fn say(words: std::fmt::Arguments<'_>) {
+    let _ = std::io::stdout().lock().write_fmt(words);
+}
+
+macro_rules! say_part {
+    ($($words:tt)*) => { say(format_args!($($words)*)) };
+}
+
+macro_rules! say {
+    ($($words:tt)*) => {{
+        say(format_args!($($words)*));
+        say(format_args!("\n"));
+    }};
+}
 
 /// Status 2: what was asked makes no sense.
 struct Usage(String);
@@ -135,15 +152,16 @@ fn ended(done: Result<ExitCode, Usage>) -> ExitCode {
 /// script was not decided.
 pub fn run(args: &[OsString]) -> ExitCode {
     if args.iter().any(|a| a == "--help" || a == "-h") {
-        println!("{USAGE}");
+        say!("{USAGE}");
         return ExitCode::SUCCESS;
     }
     if args == ["--freedom"] {
         FREEDOM
             .iter()
-            .for_each(|(what, why)| println!("{what}\n    {why}"));
+            .for_each(|(what, why)| say!("{what}\n    {why}"));
         return ExitCode::SUCCESS;
     }
+    panic_in_silence();
     ended(asked(args).and_then(|a| campaign(&a)))
 }
 
@@ -184,8 +202,8 @@ fn campaign(a: &Asked) -> Result<ExitCode, Usage> {
     }
     let cannot = |why: crate::subject::SubjectError| Usage(format!("{}: {why}", stack.name()));
     let mut all = Campaign::run_brief(stack, &known, a.seed, a.count, a.most).map_err(cannot)?;
-    println!("{}, seed {}", stack.name(), a.seed);
-    print!("{all}");
+    say!("{}, seed {}", stack.name(), a.seed);
+    say_part!("{all}");
     if !a.as_found {
         all.minimise(stack, &known).map_err(cannot)?;
     }
@@ -193,7 +211,7 @@ fn campaign(a: &Asked) -> Result<ExitCode, Usage> {
     let found: Vec<_> = all.findings.values().collect();
     let runs = together(stack, &found, |(_, f)| drive(stack, &f.script, &known)).map_err(cannot)?;
     for ((count, f), run) in found.into_iter().zip(&runs) {
-        println!(
+        say!(
             "\n{} ({count} scripts): {}; {}\n  {}",
             f.id,
             f.class.label(),
@@ -202,21 +220,21 @@ fn campaign(a: &Asked) -> Result<ExitCode, Usage> {
         );
         if !f.expected {
             unexpected += 1;
-            print!("  NOT EXPECTED\n{}", ladder(run));
+            say_part!("  NOT EXPECTED\n{}", ladder(run));
         }
         if let Some(folder) = &a.save {
             let file = folder.join(format!("{}.txt", f.id.replace('/', "_")));
             write(&file, saved(stack, a.mutation, f).as_bytes())?;
             write_capture(&file.with_extension("pcapng"), stack.name(), run)?;
-            println!("  again: conform replay {}", file.display());
+            say!("  again: conform replay {}", file.display());
         }
     }
-    println!(
+    say!(
         "\n{} divergences, {unexpected} of them not expected",
         all.findings.len()
     );
     if !all.once.is_empty() {
-        println!(
+        say!(
             "seen once, and not again by the same script: {}",
             all.once.join(", ")
         );
@@ -261,6 +279,7 @@ pub fn is_script(file: &Path) -> bool {
 
 /// `conform replay FILE`: status 0 if everything is explained, 1 if not, 2 if it cannot be run, 3 if it is undecided.
 pub fn replay(args: &[OsString]) -> ExitCode {
+    panic_in_silence();
     ended(replayed(args))
 }
 
@@ -302,18 +321,18 @@ fn replayed(args: &[OsString]) -> Result<ExitCode, Usage> {
     if let Some(to) = &pcapng {
         write_capture(to, name, &run)?;
     }
-    print!("{}", ladder(&run));
+    say_part!("{}", ladder(&run));
     let found = findings(&known, &script, &run);
     for f in &found {
-        println!("{}: {}; {}\n  {}", f.id, f.class.label(), f.section, f.what);
+        say!("{}: {}; {}\n  {}", f.id, f.class.label(), f.section, f.what);
     }
     Ok(match run.end {
         End::Conforms if found.is_empty() => {
-            println!("conforms: the specification explains everything");
+            say!("conforms: the specification explains everything");
             ExitCode::SUCCESS
         }
         End::Undecided => {
-            println!("undecided: too many states explain it");
+            say!("undecided: too many states explain it");
             ExitCode::from(3)
         }
         End::Conforms | End::Diverges(_) | End::Broken(..) => ExitCode::FAILURE,

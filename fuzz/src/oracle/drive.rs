@@ -1,6 +1,7 @@
 //! Doing a script to a stack, under the oracle's eyes.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use farewell_model::endpoint::{Call, CallError, Event, Flags, MAX_DATA, Segment, TcpState};
@@ -204,7 +205,7 @@ impl Driver<'_> {
             Event::Timer(_) | Event::Tick => return Ok(()),
         };
         let (at, subject) = (self.at, &mut self.subject);
-        let reply = catch_unwind(AssertUnwindSafe(|| subject.input(at, input)));
+        let reply = caught(|| subject.input(at, input));
         let kind = self.oracle.kind(Some(&e));
         let reply = match reply {
             Ok(reply) => reply,
@@ -288,10 +289,8 @@ impl Driver<'_> {
     fn seen(&mut self) -> Result<Seen, String> {
         let mut outputs = Vec::new();
         let (at, subject) = (self.at, &mut self.subject);
-        catch_unwind(AssertUnwindSafe(|| {
-            subject.advance(at, &mut |at, o| outputs.push((at, o)))
-        }))
-        .map_err(|why| panicked(why.as_ref()))?;
+        caught(|| subject.advance(at, &mut |at, o| outputs.push((at, o))))
+            .map_err(|why| panicked(why.as_ref()))?;
         let mut seen = Seen::default();
         for (at, output) in outputs {
             match output {
@@ -361,6 +360,28 @@ impl Driver<'_> {
             ts: None,
         }
     }
+}
+
+thread_local! {
+    /// The stack is at work: what it says when it panics is in the report.
+    static AT_WORK: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Nothing is printed any more when a stack panics.
+pub fn panic_in_silence() {
+    let loud = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if !AT_WORK.get() {
+            loud(info);
+        }
+    }));
+}
+
+fn caught<T>(f: impl FnOnce() -> T) -> std::thread::Result<T> {
+    AT_WORK.set(true);
+    let done = catch_unwind(AssertUnwindSafe(f));
+    AT_WORK.set(false);
+    done
 }
 
 fn panicked(why: &(dyn Any + Send)) -> String {

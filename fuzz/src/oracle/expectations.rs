@@ -90,3 +90,59 @@ pub fn of(stack: &str) -> &'static str {
         _ => "",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_part_by_part() {
+        for (pattern, id, is) in [
+            (
+                "ignored/*/syn/*/no-ack",
+                "ignored/established/syn/next/no-ack",
+                true,
+            ),
+            (
+                "ignored/*/syn,rst/*/no-ack",
+                "ignored/established/rst/left/no-ack",
+                true,
+            ),
+            (
+                "ignored/*/syn/*/no-ack",
+                "ignored/established/syn-fin/next/no-ack",
+                false,
+            ),
+            (
+                "ignored/*/syn",
+                "ignored/established/syn/next/no-ack",
+                false,
+            ),
+            (
+                "ignored/*/*/*/*/*",
+                "ignored/established/syn/next/no-ack",
+                false,
+            ),
+            (
+                "close-waits/*/shutdown",
+                "close-waits/syn-received/shutdown",
+                true,
+            ),
+        ] {
+            assert_eq!(fits(pattern, id), is, "{pattern} {id}");
+        }
+    }
+
+    #[test]
+    fn lines_that_are_none_are_refused_by_number() {
+        for text in [
+            "a | must | b/c | RFC",
+            "a | worst | b/c | RFC | why",
+            "a | must | | RFC | why",
+            "a | must | b/c | RFC | why\na | must | b/d | RFC | why",
+        ] {
+            let last = text.lines().count();
+            assert_eq!(read(text), Err(NoExpectation(last)), "{text}");
+        }
+    }
+}

@@ -74,23 +74,29 @@ pub(super) fn named(
         why,
         unexplained,
     };
-    for (n, (m, before)) in moments.iter().zip(&before).enumerate().rev() {
-        let Some((e @ (Event::Segment(_) | Event::Call(_)), _)) = &m.input else {
-            continue;
-        };
-        for odd in Oddity::ALL {
-            let mut oracle = before.clone();
-            oracle.expect(Some(odd));
-            if judge(&mut oracle, m).is_err() {
+    // What would end the judgement explains everything: only if nothing else does.
+    for ends in [false, true] {
+        for (n, (m, before)) in moments.iter().zip(&before).enumerate().rev() {
+            let Some((e @ (Event::Segment(_) | Event::Call(_)), _)) = &m.input else {
                 continue;
-            }
-            oracle.expect(None);
-            if replay(&mut oracle, &moments[n + 1..]) {
-                return Divergence {
-                    odd: Some((odd, n)),
-                    kind: before.kind(Some(e)),
-                    ..by_itself
-                };
+            };
+            for odd in Oddity::ALL {
+                if odd.ends_judgement() != ends {
+                    continue;
+                }
+                let mut oracle = before.clone();
+                oracle.expect(Some(odd));
+                if judge(&mut oracle, m).is_err() {
+                    continue;
+                }
+                oracle.expect(None);
+                if replay(&mut oracle, &moments[n + 1..]) {
+                    return Divergence {
+                        odd: Some((odd, n)),
+                        kind: before.kind(Some(e)),
+                        ..by_itself
+                    };
+                }
             }
         }
     }

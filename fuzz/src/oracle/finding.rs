@@ -102,6 +102,7 @@ fn odd_section(odd: Oddity) -> (&'static str, Class) {
         Oddity::Resets => ("RFC 9293 3.5.3", Class::Must),
         Oddity::FinCutsText => ("RFC 9293 3.10.7.4, first", Class::Data),
         Oddity::BehindFin => ("RFC 9293 3.10.7.4, seventh", Class::Data),
+        Oddity::AckOfUnsent => ("RFC 9293 3.10.7.4, fifth", Class::Data),
         Oddity::CloseWaits => ("RFC 9293 3.10.4", Class::Must),
         Oddity::FinForgotten | Oddity::TextForgotten => ("RFC 9293 3.10.7", Class::Must),
         Oddity::Ignored | Oddity::Overfilled | Oddity::AckDropped | Oddity::SequenceUnchecked => {

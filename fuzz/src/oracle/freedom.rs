@@ -16,9 +16,9 @@ pub const ACK_TICKS: u8 = 2;
 pub const THROTTLE_TICKS: u32 = 4;
 /// TIME_WAIT is over this long after it may be, in ticks.
 pub const OVERTIME: u8 = 8;
-/// What is unacknowledged is sent again within this many ticks (RFC 6298: three seconds), or what follows from the longest
+/// What is unacknowledged is sent again within this many ticks (RFC 6298: three seconds, and one for a clock that is coarse), or what follows from the longest
 /// round trip, doubled by each time it was.
-pub const RETRANSMIT_TICKS: u32 = 13;
+pub const RETRANSMIT_TICKS: u32 = 16;
 /// And within a minute and a little in any case (RFC 6298 section 2.4).
 pub const RETRANSMIT_MOST: u32 = 4 * 66;
 
@@ -72,6 +72,10 @@ pub const FREEDOM: &[(&str, &str)] = &[
     (
         "a probe: the next octet, counted in SND.NXT or not, or an old number",
         "RFC 9293 3.8.6.1 does not say",
+    ),
+    (
+        "FIN behind the last octet of text, on its probe; what follows is not judged",
+        "RFC 9293 3.8.6.1, MUST-36: at least one octet",
     ),
     (
         "RST in TIME_WAIT closes or not",

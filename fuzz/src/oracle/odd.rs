@@ -26,6 +26,8 @@ pub enum Oddity {
     FinCutsText,
     /// Text behind the peer's FIN is taken. What such a connection does later has no specification: nothing more is judged.
     BehindFin,
+    /// Text that was never sent counts as acknowledged. Nothing more is judged.
+    AckOfUnsent,
     /// CLOSE waits for the end of the handshake. Nothing more is judged.
     CloseWaits,
     /// It ends the connection as a RST does.
@@ -49,10 +51,10 @@ pub enum Oddity {
 pub(super) struct Lenience {
     pub(super) extra_reset: bool,
     pub(super) bare_reset: bool,
+    pub(super) extra_ack: bool,
     pub(super) early_probe: bool,
     /// SND.NXT does not count it.
     pub(super) uncounted: bool,
-    pub(super) extra_ack: bool,
 }
 
 /// An input as the odd stack takes it.
@@ -69,7 +71,7 @@ pub(super) struct Treated {
 
 impl Oddity {
     /// All, those that say most first.
-    pub const ALL: [Oddity; 21] = [
+    pub const ALL: [Oddity; 22] = [
         Oddity::Without(Rule::RstExact),
         Oddity::Without(Rule::SynChallenge),
         Oddity::Without(Rule::ResetUnread),
@@ -90,6 +92,7 @@ impl Oddity {
         Oddity::SequenceUnchecked,
         Oddity::Resets,
         Oddity::CloseWaits,
+        Oddity::AckOfUnsent,
         Oddity::BehindFin,
     ];
 
@@ -99,6 +102,14 @@ impl Oddity {
             Oddity::Without(rule) => format!("without-{}", rule.info().id),
             odd => super::set::words_of(&format!("{odd:?}")),
         }
+    }
+
+    /// Whether the specification has no state for what comes after.
+    pub(super) fn ends_judgement(self) -> bool {
+        matches!(
+            self,
+            Oddity::BehindFin | Oddity::CloseWaits | Oddity::AckOfUnsent
+        )
     }
 
     /// It in words.
@@ -112,6 +123,7 @@ impl Oddity {
             Oddity::Overfilled => "a FIN that does not fit into the window is taken",
             Oddity::FinCutsText => "a FIN is taken in the place of text that does not fit",
             Oddity::BehindFin => "text behind the peer's FIN is taken",
+            Oddity::AckOfUnsent => "text that was never sent counts as acknowledged",
             Oddity::CloseWaits => "CLOSE sends no FIN before the handshake has ended",
             Oddity::Resets => "a segment ends the connection that should not",
             Oddity::SequenceUnchecked => {
@@ -178,6 +190,7 @@ impl Oddity {
             }
             Oddity::AckDropped if connected && s.is(Flags::ACK) => {
                 (s.ack, s.wnd) = (*snd_una, o.snd_wnd);
+                t.lenience.extra_ack = true;
             }
             Oddity::FinForgotten if s.is(Flags::FIN) => s.flags = without(&s, Flags::FIN),
             Oddity::TextForgotten if s.len > 0 => {
@@ -191,6 +204,12 @@ impl Oddity {
                 s.len = fits;
                 s.text[usize::from(fits)..].fill(0);
                 t.config.receive_buffer += 1;
+            }
+            Oddity::AckOfUnsent if connected && s.is(Flags::ACK) && !s.is(Flags::RST) => {
+                let queued = t.tcb.snd_una + t.tcb.queued.as_slice().len() as u32;
+                let last = queued + u32::from(o.close_called);
+                t.lost = o.snd_nxt.before(s.ack) && s.ack.at_or_before(last);
+                return t.lost.then_some(None);
             }
             Oddity::BehindFin if o.fin_received && s.len > 0 => t.lost = true,
             Oddity::Resets if connected => {
@@ -227,7 +246,8 @@ fn state_id(s: TcpState) -> String {
 }
 
 /// What an input is, to the state that it meets: `state/flags/place/acknowledgment` for a segment, `state/call`, `state/time`.
-pub fn kind(c: &Config, tcb: &Tcb, e: Option<&Event>) -> String {
+/// The window ends at `edge`, if that was offered last and there is more room by now.
+pub fn kind(c: &Config, tcb: &Tcb, edge: Option<Seq>, e: Option<&Event>) -> String {
     let o = Spec::observe(c, tcb);
     let state = state_id(o.state);
     match e {
@@ -243,8 +263,11 @@ pub fn kind(c: &Config, tcb: &Tcb, e: Option<&Event>) -> String {
                 o.state,
                 TcpState::Closed | TcpState::Listen | TcpState::SynSent
             );
+            let offered = edge
+                .filter(|e| o.rcv_nxt.at_or_before(*e))
+                .map_or(u32::MAX, |e| e - o.rcv_nxt);
             let at = if connected {
-                place(s, o.rcv_nxt, o.rcv_wnd.into())
+                place(s, o.rcv_nxt, offered.min(o.rcv_wnd.into()))
             } else {
                 "anywhere"
             };

@@ -1,6 +1,7 @@
 //! Segments of the model as packets and back, by the crate etherparse: the engine's own reader and writer are judged here, and
 //! judge nothing.
 
+use etherparse::checksum::Sum16BitWords;
 use etherparse::{IpNumber, Ipv4Header, NetSlice, SlicedPacket, TcpHeader, TransportSlice};
 use farewell_model::endpoint::{Flags, MAX_DATA, Segment};
 use farewell_model::seq::Seq;
@@ -87,8 +88,8 @@ pub fn read(bytes: &[u8], from: Socket, to: Socket) -> Result<Segment, NoSegment
     if said != bytes.len() {
         return Err(NoSegment::Length(said, bytes.len()));
     }
-    let header = ip.to_header();
-    if header.calc_header_checksum() != header.header_checksum {
+    // Of all its bits: what makes no difference to a header that was read is summed, too.
+    if Sum16BitWords::new().add_slice(ip.slice()).ones_complement() != 0 {
         return Err(NoSegment::IpChecksum);
     }
     if tcp.calc_checksum_ipv4(ip.source(), ip.destination()) != Ok(tcp.checksum()) {
@@ -134,4 +135,52 @@ pub fn read(bytes: &[u8], from: Socket, to: Socket) -> Result<Segment, NoSegment
         text,
         ts: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn segment() -> Segment {
+        let mut text = [0; MAX_DATA];
+        text[..3].copy_from_slice(b"abc");
+        Segment {
+            seq: Seq::new(u32::MAX),
+            ack: Seq::new(7),
+            flags: Flags::ACK.with(Flags::FIN),
+            wnd: 4,
+            len: 3,
+            text,
+            ts: None,
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let bytes = write(&segment(), SUBJECT, PEER).unwrap();
+        assert_eq!(read(&bytes, SUBJECT, PEER), Ok(segment()));
+    }
+
+    #[test]
+    fn every_bit_counts() {
+        // All that differs by a bit is refused: checksums cover everything.
+        let bytes = write(&segment(), SUBJECT, PEER).unwrap();
+        for bit in 0..bytes.len() * 8 {
+            let mut changed = bytes.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            assert!(read(&changed, SUBJECT, PEER).is_err(), "bit {bit}");
+        }
+        for cut in 0..bytes.len() {
+            assert!(read(&bytes[..cut], SUBJECT, PEER).is_err(), "{cut} bytes");
+        }
+    }
+
+    #[test]
+    fn other_sockets_are_refused() {
+        let bytes = write(&segment(), PEER, SUBJECT).unwrap();
+        assert_eq!(
+            read(&bytes, SUBJECT, PEER),
+            Err(NoSegment::Elsewhere(PEER, SUBJECT))
+        );
+    }
 }

@@ -11,8 +11,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-mod common;
-use common::skip;
+use farewell_testing::{skip, tshark};
 
 const ECHO: &str = env!("CARGO_BIN_EXE_farewell-echo");
 /// Set where the tests are in a namespace of their own.
@@ -49,6 +48,12 @@ fn inside(test: &str) -> bool {
     print!("{}", String::from_utf8_lossy(&output.stdout));
     let err = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{err}");
+    for why in err
+        .lines()
+        .filter_map(|line| line.strip_prefix("skipped: "))
+    {
+        skip(why);
+    }
     false
 }
 
@@ -199,7 +204,7 @@ fn tools() {
         let mut child = match child {
             Ok(child) => child,
             Err(_) => {
-                skip(&format!("no {program}"));
+                skip(format!("{program} is not installed"));
                 return None;
             }
         };
@@ -222,11 +227,11 @@ fn tools() {
 
 /// tshark has nothing to say against the capture, and each host has its FINs in it.
 fn read_capture(file: &Path) {
-    let Some(fins) = common::read_capture(file, "tcp.flags.fin == 1") else {
+    if !tshark::is_there() {
         return;
-    };
+    }
     for host in ["kernel", "farewell"] {
-        let n = fins.iter().filter(|l| *l == host).count();
+        let n = tshark::fins(file, host);
         assert!(n >= 12, "{n} FINs at {host}");
     }
 }

@@ -1,32 +1,20 @@
 //! What the workers of all processes found, put together: every process comes to the same.
 
-use std::time::Duration;
-
 use super::cluster::{Run, Said};
 use super::control::{Cause, Control};
 use super::fingerprint::Print;
+use super::found::Found;
 use super::reduction::Applied;
-use super::worker::{Finished, Violation};
+use super::worker::Finished;
 use super::{CheckError, End, trace};
 use crate::space::Space;
 
 /// What some workers found, and what was noted meanwhile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Sum<F> {
-    /// Found, each once.
-    pub(super) unique: u64,
-    /// Of these, dropped because another dominates them.
-    pub(super) dropped: u64,
-    /// Of these, with a mirror image that they stand for as well.
-    pub(super) twins: u64,
-    /// Classes of states that compare.
-    pub(super) classes: u64,
-    pub(super) successors: u64,
-    pub(super) depth: u32,
-    pub(super) generating: Duration,
+    pub(super) found: Found<F>,
     pub(super) peak: u64,
     pub(super) cause: Option<Cause>,
-    pub(super) violation: Option<Violation<F>>,
     /// What each process noted.
     pub(super) noted: Vec<Vec<u64>>,
 }
@@ -40,17 +28,11 @@ pub(super) struct Conclusion<F> {
 impl<F: Print> Sum<F> {
     /// What the workers of this process found.
     pub(super) fn of(workers: &[Finished<F>], control: &Control, noted: Vec<u64>) -> Self {
+        let found = workers.iter().map(|worker| worker.found);
         Sum {
-            unique: workers.iter().map(|worker| worker.unique).sum(),
-            dropped: workers.iter().map(|worker| worker.dropped).sum(),
-            twins: workers.iter().map(|worker| worker.twins).sum(),
-            classes: workers.iter().map(|worker| worker.classes).sum(),
-            successors: workers.iter().map(|worker| worker.successors).sum(),
-            depth: workers.iter().map(|worker| worker.depth).max().unwrap_or(0),
-            generating: workers.iter().map(|worker| worker.generating).sum(),
+            found: found.fold(Found::default(), Found::and),
             peak: control.peak(),
             cause: control.cause(),
-            violation: workers.iter().filter_map(|worker| worker.violation).min(),
             noted: vec![noted],
         }
     }
@@ -58,42 +40,20 @@ impl<F: Print> Sum<F> {
     fn and(mut self, other: Self) -> Self {
         self.noted.extend(other.noted);
         Sum {
-            unique: self.unique.saturating_add(other.unique),
-            dropped: self.dropped.saturating_add(other.dropped),
-            twins: self.twins.saturating_add(other.twins),
-            classes: self.classes.saturating_add(other.classes),
-            successors: self.successors.saturating_add(other.successors),
-            depth: self.depth.max(other.depth),
-            generating: self.generating.saturating_add(other.generating),
+            found: self.found.and(other.found),
             peak: self.peak.max(other.peak),
             cause: self.cause.or(other.cause),
-            violation: [self.violation, other.violation]
-                .into_iter()
-                .flatten()
-                .min(),
             noted: self.noted,
         }
     }
 
     fn to_words(&self) -> Vec<u64> {
-        let (level, print, violations) = self.violation.unwrap_or_default();
-        let [low, high] = halves(print);
-        let mut words = vec![
-            self.unique,
-            self.dropped,
-            self.twins,
-            self.classes,
-            self.successors,
-            self.depth.into(),
-            self.generating.as_nanos() as u64,
+        let mut words = self.found.to_words().to_vec();
+        words.extend([
             self.peak,
             self.cause.map_or(0, |cause| cause as u64),
-            level.into(),
-            low,
-            high,
-            violations.into(),
             self.noted.len() as u64,
-        ];
+        ]);
         for noted in &self.noted {
             words.push(noted.len() as u64);
             words.extend(noted);
@@ -103,24 +63,8 @@ impl<F: Print> Sum<F> {
 
     /// Takes a sum from the front of `words`.
     fn take(words: &mut &[u64]) -> Option<Self> {
-        let (fixed, mut rest) = words.split_first_chunk::<14>()?;
-        let &[
-            unique,
-            dropped,
-            twins,
-            classes,
-            successors,
-            depth,
-            generating,
-            peak,
-            cause,
-            level,
-            low,
-            high,
-            bits,
-            count,
-        ] = fixed;
-        let violations = u32::try_from(bits).ok()?;
+        let (found, rest) = words.split_first_chunk()?;
+        let (&[peak, cause, count], mut rest) = rest.split_first_chunk()?;
         let mut noted = Vec::new();
         for _ in 0..count {
             let (length, after) = rest.split_first()?;
@@ -129,33 +73,13 @@ impl<F: Print> Sum<F> {
             rest = after;
         }
         *words = rest;
-        if dropped > unique {
-            return None;
-        }
-        let violation = (u32::try_from(level).ok()?, joined(low, high), violations);
         Some(Sum {
-            unique,
-            dropped,
-            twins,
-            classes,
-            successors,
-            depth: u32::try_from(depth).ok()?,
-            generating: Duration::from_nanos(generating),
+            found: Found::of_words(*found)?,
             peak,
             cause: Cause::of(cause),
-            violation: (violations != 0).then_some(violation),
             noted,
         })
     }
-}
-
-fn halves(print: impl Print) -> [u64; 2] {
-    let wide = print.wide();
-    [wide as u64, (wide >> 64) as u64]
-}
-
-fn joined<F: Print>(low: u64, high: u64) -> F {
-    F::narrow(u128::from(high) << 64 | u128::from(low))
 }
 
 /// Puts together what all processes found, and walks back from the violation, if there is one. `find` looks a state up
@@ -170,7 +94,7 @@ pub(super) fn conclude<F: Print>(
         let peers = control.workers();
         let anywhere =
             |print, level| among(reduction.workers_of(print, peers), print, level, &find);
-        let way = match own.violation {
+        let way = match own.found.violation {
             Some((level, print, _)) => trace::walk_back(print, level, anywhere)?,
             None => Vec::new(),
         };
@@ -243,7 +167,7 @@ fn lead<F: Print>(
 
     let peers = run.workers().1;
     let anywhere = |print: F, level: u32| {
-        let [low, high] = halves(print);
+        let [low, high] = print.halves();
         let mut processes: Vec<_> = reduction
             .workers_of(print, peers)
             .map(|worker| run.process_of(worker))
@@ -257,7 +181,7 @@ fn lead<F: Print>(
                 let (from, said) = run.listen()?;
                 match (said.kind, &said.words[..]) {
                     (Said::Traced, &[1, low, high, level]) if from == process => {
-                        Some((joined(low, high), level as u32))
+                        Some((F::joined([low, high]), level as u32))
                     }
                     (Said::Traced, &[0, ..]) if from == process => None,
                     _ => return Err(malformed(from).into()),
@@ -269,12 +193,12 @@ fn lead<F: Print>(
         }
         Ok(None)
     };
-    let way = match sum.violation {
+    let way = match sum.found.violation {
         Some((level, print, _)) => trace::walk_back(print, level, anywhere)?,
         None => Vec::new(),
     };
     let mut words = sum.to_words();
-    words.extend(way.iter().flat_map(|print| halves(*print)));
+    words.extend(way.iter().flat_map(|print| print.halves()));
     (1..run.processes()).for_each(|process| run.tell(process, Said::Ended, words.clone()));
     Ok(Conclusion { sum, way })
 }
@@ -293,14 +217,14 @@ fn follow<F: Print>(
         let (_, said) = run.listen()?;
         match (said.kind, &said.words[..]) {
             (Said::Trace, &[low, high, level]) => {
-                let print: F = joined(low, high);
+                let print = F::joined([low, high]);
                 let mut workers = reduction.workers_of(print, peers);
                 if !workers.any(|worker| run.process_of(worker) == run.process()) {
                     return Err(malformed().into());
                 }
                 let words = match here(run, reduction, print, level as u32, &find)? {
                     Some((parent, level)) => {
-                        let [low, high] = halves(parent);
+                        let [low, high] = parent.halves();
                         vec![1, low, high, level.into()]
                     }
                     None => vec![0; 4],
@@ -312,7 +236,7 @@ fn follow<F: Print>(
                 let (pairs, []) = words.as_chunks() else {
                     return Err(malformed().into());
                 };
-                let way = pairs.iter().map(|&[low, high]| joined(low, high)).collect();
+                let way = pairs.iter().map(|print| F::joined(*print)).collect();
                 return Ok(Conclusion { sum, way });
             }
             _ => return Err(malformed().into()),
@@ -323,8 +247,11 @@ fn follow<F: Print>(
 impl<F: Print> Conclusion<F> {
     /// How the run ended. A cause that is no end is none of these.
     pub(super) fn end(&self, control: &Control) -> Result<End, Option<Cause>> {
-        let cut = self.sum.cause.or_else(|| control.cut(self.sum.unique));
-        match (self.sum.violation, cut) {
+        let cut = self
+            .sum
+            .cause
+            .or_else(|| control.cut(self.sum.found.unique));
+        match (self.sum.found.violation, cut) {
             (Some((_, _, violations)), _) => Ok(End::Violated { violations }),
             (None, None) => Ok(End::Exhausted),
             (None, Some(cause)) => cause.end().ok_or(Some(cause)),
@@ -353,16 +280,13 @@ mod tests {
     #[test]
     fn a_sum_survives_its_words() {
         let sum = Sum {
-            unique: 1,
-            dropped: 1,
-            twins: 12,
-            classes: 13,
-            successors: 2,
-            depth: 3,
-            generating: Duration::from_nanos(4),
+            found: Found {
+                unique: 1,
+                violation: Some((6, u128::MAX - 7, 8)),
+                ..Found::default()
+            },
             peak: 5,
             cause: Some(Cause::Memory),
-            violation: Some((6, u128::MAX - 7, 8)),
             noted: vec![vec![9, 10], vec![]],
         };
         let words = sum.to_words();
@@ -373,13 +297,12 @@ mod tests {
             assert_eq!(Sum::<u128>::take(&mut &words[..cut]), None, "{cut}");
         }
         let other = Sum {
-            violation: Some((6, 3, 1)),
             cause: None,
+            peak: 4,
             ..sum.clone()
         };
         let both = sum.and(other);
-        assert_eq!((both.unique, both.depth, both.peak), (2, 3, 5));
-        assert_eq!(both.violation, Some((6, 3, 1)), "the least");
+        assert_eq!((both.found.unique, both.peak), (2, 5));
         assert_eq!((both.cause, both.noted.len()), (Some(Cause::Memory), 4));
     }
 }

@@ -19,6 +19,17 @@ pub(super) trait Print: Copy + Ord + Hash + Default + Send + 'static {
     /// Back from 128 bits.
     fn narrow(wide: u128) -> Self;
 
+    /// In two words, the lower first.
+    fn halves(self) -> [u64; 2] {
+        let wide = self.wide();
+        [wide as u64, (wide >> 64) as u64]
+    }
+
+    /// Back from two words.
+    fn joined([low, high]: [u64; 2]) -> Self {
+        Self::narrow(u128::from(high) << 64 | u128::from(low))
+    }
+
     /// The fingerprint of a state.
     fn of(state: &impl Plain) -> Self;
 

@@ -19,6 +19,7 @@ pub mod cluster;
 mod conclude;
 mod control;
 mod fingerprint;
+mod found;
 mod frontier;
 pub mod keep;
 pub mod liveness;

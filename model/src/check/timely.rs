@@ -101,8 +101,8 @@ pub(super) fn run<M: Space, F: Print>(
         run.end();
     }
     let conclusion = ended?;
-    let sum = &conclusion.sum;
-    let generating = spent + sum.generating;
+    let Sum { found, peak, .. } = &conclusion.sum;
+    let generating = spent + found.generating;
     let end = match conclusion.end(&control) {
         Ok(end) => end,
         Err(Some(Cause::Widen)) => {
@@ -118,19 +118,19 @@ pub(super) fn run<M: Space, F: Print>(
     };
     Ok(Outcome {
         end,
-        unique: sum.unique - sum.dropped,
-        represented: sum.unique + sum.twins,
+        unique: found.unique - found.dropped,
+        represented: found.unique + found.twins,
         reduction: reduction.reduction,
-        successors: sum.successors,
-        depth: sum.depth,
+        successors: found.successors,
+        depth: found.depth,
         elapsed: control.elapsed(),
         generating,
-        peak_memory: sum.peak,
+        peak_memory: *peak,
         trace: conclusion.walk(&**space, reduction)?,
         bound_hit: space.bound_hit(),
         width: F::WIDTH,
-        collision_probability: F::collision_probability(sum.unique)
-            + F::collision_probability(sum.classes),
+        collision_probability: F::collision_probability(found.unique)
+            + F::collision_probability(found.classes),
     })
 }
 

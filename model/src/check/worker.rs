@@ -5,11 +5,12 @@
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::CheckError;
 use super::control::{Cause, Control};
 use super::fingerprint::Print;
+use super::found::Found;
 use super::frontier::{CHUNK, Entry, Frontiers};
 use super::keep::{Part, Shard, Store};
 use super::parcel::Successor;
@@ -27,26 +28,12 @@ const SPARE: usize = 64;
 
 type Records<M, F> = Vec<Successor<<M as Space>::State, F>>;
 
-/// A violating state: the level, the fingerprint and the violations; the least one is shown.
-pub(super) type Violation<F> = (u32, F, u32);
-
 /// What is left of a worker when the run is over.
 pub(super) struct Finished<F> {
     visited: Visited<F>,
     /// Instead of that, when the run is kept in files.
     kept: Option<Shard<F>>,
-    /// Found, each once.
-    pub(super) unique: u64,
-    /// Of these, dropped because another dominates them.
-    pub(super) dropped: u64,
-    /// Of these, with a mirror image that they stand for as well.
-    pub(super) twins: u64,
-    /// Classes of states that compare.
-    pub(super) classes: u64,
-    pub(super) successors: u64,
-    pub(super) depth: u32,
-    pub(super) generating: Duration,
-    pub(super) violation: Option<Violation<F>>,
+    pub(super) found: Found<F>,
     pub(super) error: Option<CheckError>,
 }
 
@@ -55,57 +42,16 @@ impl<F: Print> Finished<F> {
         Finished {
             visited: Visited::new(),
             kept: None,
-            unique: 0,
-            dropped: 0,
-            twins: 0,
-            classes: 0,
-            successors: 0,
-            depth: 0,
-            generating: Duration::ZERO,
-            violation: None,
+            found: Found::default(),
             error: None,
         }
     }
-}
 
-impl<F: Print> Finished<F> {
     /// The parent of a state that was found in `level`, and its level.
     pub(super) fn find(&self, print: F, level: u32) -> Result<Option<(F, u32)>, CheckError> {
         match &self.kept {
             Some(kept) => Ok(kept.find(print, level)?),
             None => Ok(self.visited.find(print)),
-        }
-    }
-
-    /// All that a resumed run goes on from.
-    fn go_on_from(&mut self, part: &Part) {
-        self.unique = part.unique;
-        self.twins = part.twins;
-        self.successors = part.successors;
-        self.depth = part.depth as u32;
-        self.generating = Duration::from_nanos(part.generating);
-        let [low, high] = part.print.map(u128::from);
-        let violation = (
-            part.violated as u32,
-            F::narrow(high << 64 | low),
-            part.violations as u32,
-        );
-        self.violation = (part.violations != 0).then_some(violation);
-    }
-
-    fn part(&self) -> Part {
-        let (level, print, violations) = self.violation.unwrap_or_default();
-        let wide = print.wide();
-        Part {
-            unique: self.unique,
-            twins: self.twins,
-            successors: self.successors,
-            depth: self.depth.into(),
-            generating: self.generating.as_nanos() as u64,
-            violated: level.into(),
-            print: [wide as u64, (wide >> 64) as u64],
-            violations: violations.into(),
-            ..Part::default()
         }
     }
 }
@@ -215,8 +161,8 @@ impl<M: Space, F: Print> Worker<M, F> {
             return Ok(false);
         };
         self.first = first;
-        self.done.go_on_from(&part);
-        if let Some((level, ..)) = self.done.violation {
+        self.done.found = store.found(&part)?;
+        if let Some((level, ..)) = self.done.found.violation {
             self.control.violation_at(level);
         }
         self.publish();
@@ -252,7 +198,7 @@ impl<M: Space, F: Print> Worker<M, F> {
     }
 
     fn complete(&mut self, level: u32) -> Result<(), CheckError> {
-        let mut part = self.done.part();
+        let mut part = Part::of(self.done.found);
         let mut is_new = false;
         if let Some(kept) = &mut self.done.kept {
             is_new = kept.finish(level, &mut part)?;
@@ -324,8 +270,8 @@ impl<M: Space, F: Print> Worker<M, F> {
                 self.space.successors(state, each);
                 next += 1;
             }
-            self.done.generating += begun.elapsed();
-            self.done.successors += batch.len() as u64;
+            self.done.found.generating += begun.elapsed();
+            self.done.found.successors += batch.len() as u64;
             self.distribute(level, &mut batch, &mut send);
             batch.clear();
             self.publish();
@@ -449,10 +395,10 @@ impl<M: Space, F: Print> Worker<M, F> {
             if is_kept {
                 self.frontiers.push(level, Entry { state, print });
             } else {
-                self.done.dropped += 1;
+                self.done.found.dropped += 1;
             }
         }
-        self.done.classes = self.maximal.classes();
+        self.done.found.classes = self.maximal.classes();
         for chunk in chunks {
             self.frontiers.recycle(chunk);
         }
@@ -497,22 +443,19 @@ impl<M: Space, F: Print> Worker<M, F> {
         if offered != Offered::New {
             return;
         }
-        self.done.unique += 1;
+        self.done.found.unique += 1;
         if self.reduction.has_image(&*self.space, &found.state) {
-            self.done.twins += 1;
+            self.done.found.twins += 1;
         }
-        self.done.depth = self.done.depth.max(level);
+        self.done.found.depth = self.done.found.depth.max(level);
         let violations = self.space.violations(&found.state);
         if violations == 0 {
             self.push(level, found);
         } else {
             self.control.violation_at(level);
             let violation = (level, found.print, violations);
-            self.done.violation = Some(
-                self.done
-                    .violation
-                    .map_or(violation, |least| least.min(violation)),
-            );
+            let least = self.done.found.violation.unwrap_or(violation);
+            self.done.found.violation = Some(least.min(violation));
         }
     }
 
@@ -536,9 +479,9 @@ impl<M: Space, F: Print> Worker<M, F> {
             .as_ref()
             .map_or(self.frontiers.len(), Shard::len);
         let counts = self.control.counts(self.local);
-        counts.unique.store(self.done.unique, Relaxed);
-        counts.successors.store(self.done.successors, Relaxed);
+        counts.unique.store(self.done.found.unique, Relaxed);
+        counts.successors.store(self.done.found.successors, Relaxed);
         counts.frontier.store(waiting, Relaxed);
-        counts.depth.store(self.done.depth, Relaxed);
+        counts.depth.store(self.done.found.depth, Relaxed);
     }
 }

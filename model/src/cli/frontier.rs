@@ -69,10 +69,14 @@ struct Decided {
 
 /// Answers questions, from what is known or by exploring.
 struct Asker<'a> {
+    args: &'a args::Frontier,
     session: &'a Session,
     cache: Cache,
     explored: u64,
     states: u64,
+    /// Which cell it is at, of so many.
+    at: usize,
+    of: usize,
 }
 
 /// Why a search ends without a result.
@@ -84,7 +88,7 @@ enum Stop {
 }
 
 impl Asker<'_> {
-    fn ask(&mut self, q: &Question, at: usize, of: usize) -> Result<Probe, Stop> {
+    fn ask(&mut self, q: &Question) -> Result<Probe, Stop> {
         if let Some(known) = self.cache.get(q) {
             return Ok(known.clone());
         }
@@ -97,7 +101,7 @@ impl Asker<'_> {
         if q.judged == Judged::Data
             && pinned::of(q.cell, Judged::All, q.size.msl()) != Pinned::Never
         {
-            let found = self.ask(&stronger, at, of)?;
+            let found = self.ask(&stronger)?;
             if found.against.is_none() {
                 return Ok(found);
             }
@@ -105,9 +109,11 @@ impl Asker<'_> {
         if self.session.is_interrupted() {
             return Err(Stop::All(None));
         }
-        let found = self.session.watched(&q.name(), at, of, |progress| {
-            probe(q, &self.session.limits, progress)
-        });
+        let found = self
+            .session
+            .watched(&q.name(), self.at, self.of, |progress| {
+                probe(q, &self.session.limits, progress)
+            });
         let found = found.map_err(|e| match e {
             ProbeError::Cut(crate::check::End::Interrupted) => Stop::All(None),
             e => Stop::This(e.to_string()),
@@ -135,19 +141,23 @@ pub(super) fn run(a: &args::Frontier, out: &mut Out) -> Result<Status, Failure> 
     let cache = Cache::in_dir(&a.cache).map_err(|e| Failure::usage(e.to_string()))?;
     // A verdict and a shortest counterexample are all that is asked for.
     let session = Session::new(&a.budget, a.format)?.reduced(Reduction::All);
+    let of = sizes.len() * cells.len();
     let mut asker = Asker {
+        args: a,
         session: &session,
         cache,
         explored: 0,
         states: 0,
+        at: 0,
+        of,
     };
-    let of = sizes.len() * cells.len();
     let mut rows: Vec<Row> = Vec::new();
     let mut failure: Option<Failure> = None;
     'all: for &size in &sizes {
         for &cell in &cells {
             let near = rows.last().filter(|r| r.size == size);
-            match decide(cell, near, size, &mut asker, rows.len() + 1, of, a) {
+            asker.at = rows.len() + 1;
+            match decide(cell, near, size, &mut asker) {
                 Ok(row) => rows.push(row),
                 Err(why) => {
                     failure = why;
@@ -213,9 +223,6 @@ fn decide(
     near: Option<&Row>,
     size: Size,
     asker: &mut Asker<'_>,
-    at: usize,
-    of: usize,
-    a: &args::Frontier,
 ) -> Result<Row, Option<Failure>> {
     let mut decided: Vec<Decided> = Vec::new();
     for &judged in Judged::ALL {
@@ -235,7 +242,7 @@ fn decide(
             }
             _ => (0, guess(&q, near, &asker.cache)),
         };
-        decided.push(search(q, floor, guess, asker, at, of, a)?);
+        decided.push(search(q, floor, guess, asker)?);
     }
     match <[Decided; 2]>::try_from(decided) {
         Ok(decided) => Ok(Row {
@@ -252,15 +259,12 @@ fn search(
     floor: u8,
     guess: u8,
     asker: &mut Asker<'_>,
-    at: usize,
-    of: usize,
-    a: &args::Frontier,
 ) -> Result<Decided, Option<Failure>> {
     let most = MOST_IN_MSL * q.size.msl() + 1;
     let mut states = 0;
     let mut against: HashMap<u8, Against> = HashMap::new();
     let found = least(floor, guess, most, |time_wait| {
-        let found = asker.ask(&Question { time_wait, ..q }, at, of)?;
+        let found = asker.ask(&Question { time_wait, ..q })?;
         Ok(match found.against {
             None => {
                 states = states.max(found.states);
@@ -291,7 +295,7 @@ fn search(
                 ..q
             },
             found,
-            a,
+            asker.args,
         )
     });
     Ok(Decided {

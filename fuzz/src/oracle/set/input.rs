@@ -43,7 +43,7 @@ impl Oracle {
             return;
         }
         let plain = self.of_state(self.plain(), &s.tcb);
-        let kind = kind(&plain, &s.tcb, Some(&e));
+        let kind = kind(&plain, &s.tcb, self.edge, Some(&e));
         for odd in Oddity::ALL {
             let id = format!("{}/{kind}", odd.id());
             let known = self.known.iter().position(|(k, on)| *on && k.is_about(&id));

@@ -243,7 +243,7 @@ impl Oracle {
     pub(super) fn kind(&self, e: Option<&Event>) -> String {
         self.states
             .first()
-            .map(|s| kind(&self.of_state(self.plain(), &s.tcb), &s.tcb, e))
+            .map(|s| kind(&self.of_state(self.plain(), &s.tcb), &s.tcb, self.edge, e))
             .unwrap_or_default()
     }
 

@@ -130,9 +130,21 @@ impl Oracle {
                 None,
                 &mut out,
             );
-            if View::of(c, &probed.tcb).has_in_flight(o) {
-                next.add(clear(probed));
-                next.add(clear(*s)); // SND.NXT need not count it
+            let user = Spec::observe(c, &s.tcb);
+            let rides = o.is(Flags::FIN) && o.len > 0 && user.close_called && user.unsent == o.len;
+            let text = Segment {
+                flags: if rides { Flags::ACK } else { o.flags },
+                ..*o
+            };
+            if View::of(c, &probed.tcb).has_in_flight(&text) {
+                next.add(State {
+                    lost: rides, // the specification has no name for what SND.NXT is now
+                    ..clear(probed)
+                });
+                next.add(State {
+                    lost: rides,
+                    ..clear(*s) // SND.NXT need not count it
+                });
                 return Ok(());
             }
         }

@@ -22,6 +22,9 @@ pub(super) const SILENCE: Duration = Duration::from_secs(20);
 /// How long a message may take to be sent.
 const SENDING: Duration = Duration::from_secs(10);
 
+/// Messages that may wait to be dealt with: a team that works has a few for each process.
+const MOST_WAITING: usize = 1024;
+
 /// See the module.
 pub(super) struct Board {
     pub(super) hosts: Vec<String>,
@@ -291,7 +294,11 @@ impl Board {
                     control.enter(level as u32, violated as u32);
                 }
             }
-            _ => notes.inbox.push_back((from, message)),
+            _ if notes.inbox.len() < MOST_WAITING => notes.inbox.push_back((from, message)),
+            _ => {
+                drop(notes);
+                self.fail(self.malformed(from, "more messages than anyone reads"));
+            }
         }
         self.changed.notify_all();
     }
@@ -422,5 +429,24 @@ impl Board {
             let _ = link.shutdown(Shutdown::Write);
         }
         self.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_reads_does_not_pile_up() {
+        let board = Board::new(vec!["a".into(), "b".into()], 0);
+        let message = Message::new(Kind::Found, 0, vec![]);
+        for _ in 0..MOST_WAITING {
+            board.hear(1, message.clone());
+        }
+        assert_eq!(board.check(), Ok(()));
+        board.hear(1, message);
+        let error = board.check().unwrap_err().to_string();
+        assert!(error.contains("process 1 at b"), "{error}");
+        assert_eq!(board.notes().inbox.len(), MOST_WAITING);
     }
 }

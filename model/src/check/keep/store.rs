@@ -8,22 +8,16 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Keep, KeepError, damaged, system, write_whole};
 use crate::check::cluster::difference;
+use crate::check::fingerprint::Print;
+use crate::check::found::{Found, WORDS};
 
-const MAGIC: u64 = u64::from_le_bytes(*b"farewel\x01");
+const MAGIC: u64 = u64::from_le_bytes(*b"farewel\x02");
 
 /// What one worker has of a level, and has found up to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::check) struct Part {
-    pub(in crate::check) unique: u64,
-    pub(in crate::check) twins: u64,
-    pub(in crate::check) successors: u64,
-    pub(in crate::check) depth: u64,
-    /// In nanoseconds.
-    pub(in crate::check) generating: u64,
-    /// Level, fingerprint and violations; the last are 0 for none.
-    pub(in crate::check) violated: u64,
-    pub(in crate::check) print: [u64; 2],
-    pub(in crate::check) violations: u64,
+    /// In words, for their fingerprints are as long as those of the run.
+    found: [u64; WORDS],
     /// States to expand, bytes of their file.
     pub(in crate::check) states: u64,
     pub(in crate::check) states_bytes: u64,
@@ -32,57 +26,37 @@ pub(in crate::check) struct Part {
     pub(in crate::check) parents_hash: u64,
 }
 
-const PART: usize = 13;
+const PART: usize = WORDS + 4;
 
 impl Part {
-    fn to_words(self) -> [u64; PART] {
-        [
-            self.unique,
-            self.twins,
-            self.successors,
-            self.depth,
-            self.generating,
-            self.violated,
-            self.print[0],
-            self.print[1],
-            self.violations,
+    /// What was found, and nothing of a level yet.
+    pub(in crate::check) fn of<F: Print>(found: Found<F>) -> Part {
+        Part {
+            found: found.to_words(),
+            ..Part::default()
+        }
+    }
+
+    fn to_words(self) -> impl Iterator<Item = u64> {
+        let files = [
             self.states,
             self.states_bytes,
             self.parents_bytes,
             self.parents_hash,
-        ]
+        ];
+        self.found.into_iter().chain(files)
     }
 
-    fn of_words(words: [u64; PART]) -> Part {
-        let [
-            unique,
-            twins,
-            successors,
-            depth,
-            generating,
-            violated,
-            low,
-            high,
-            violations,
+    fn of_words(words: &[u64; PART]) -> Option<Part> {
+        let (found, files) = words.split_first_chunk()?;
+        let &[states, states_bytes, parents_bytes, parents_hash] = files.as_array()?;
+        Some(Part {
+            found: *found,
             states,
             states_bytes,
             parents_bytes,
             parents_hash,
-        ] = words;
-        Part {
-            unique,
-            twins,
-            successors,
-            depth,
-            generating,
-            violated,
-            print: [low, high],
-            violations,
-            states,
-            states_bytes,
-            parents_bytes,
-            parents_hash,
-        }
+        })
     }
 }
 
@@ -221,6 +195,13 @@ impl Store {
         damaged(&self.done(level), "it belongs to another model")
     }
 
+    /// What a worker has found up to the last level.
+    pub(in crate::check) fn found<F: Print>(&self, part: &Part) -> Result<Found<F>, KeepError> {
+        let level = self.complete().saturating_sub(1);
+        let senseless = || damaged(&self.done(level), "its counts make no sense");
+        Found::of_words(part.found).ok_or_else(senseless)
+    }
+
     /// What a worker has of the levels to go on from.
     pub(super) fn parts_of(&self, worker: usize) -> impl Iterator<Item = Part> {
         self.levels.iter().map(move |done| done.parts[worker])
@@ -296,8 +277,9 @@ impl Store {
                 .as_chunks()
                 .0
                 .iter()
-                .map(|words| Part::of_words(*words))
-                .collect(),
+                .map(Part::of_words)
+                .collect::<Option<_>>()
+                .ok_or_else(other)?,
             noted: noted.ok_or_else(other)?.1.to_vec(),
         })
     }
@@ -315,10 +297,15 @@ mod tests {
             dir: dir.clone(),
             resume,
         };
-        let part = Part {
+        let found = Found {
             unique: 5,
-            violations: 9,
-            ..Part::default()
+            violation: Some((1, 2u64, 9)),
+            ..Found::default()
+        };
+        let part = Part {
+            states: 3,
+            parents_hash: 4,
+            ..Part::of(found)
         };
         {
             let store = Store::open(&keep(false), 1, 2, "a\nfingerprints: 96 bits").unwrap();
@@ -343,6 +330,7 @@ mod tests {
             let store = Store::open(&keep(true), 1, 2, about).unwrap();
             assert_eq!(store.last(), Some((0, &[7, 8][..])));
             assert_eq!(store.parts_of(1).collect::<Vec<_>>(), [part]);
+            assert_eq!(store.found(&part), Ok(found));
             store.done(0)
         };
         let good = fs::read(&file).unwrap();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::graph::{Graph, naive};
+use super::graph::{Graph, ids, naive};
 use super::{free, run, try_run};
 use crate::check::{CheckError, End, Engine, Limits, Width};
 use crate::space::Space;
@@ -41,28 +41,16 @@ fn assert_agree(graph: Graph) -> (u64, u64, u32) {
 fn assert_agree_on_violation(graph: &Arc<Graph>) -> Vec<u64> {
     let naive = naive(graph);
     assert_ne!(naive.violations, 0, "the graph has a violation");
-    let end = End::Violated {
-        violations: naive.violations,
-    };
     for threads in 1..=4 {
         let found = run(Engine::Timely, graph, &free(threads));
-        assert_eq!(found.end, end, "{threads} workers");
-        assert_eq!(
-            found.trace.iter().map(|node| node.id).collect::<Vec<_>>(),
-            naive.trace,
-            "{threads} workers"
-        );
-        assert_eq!(
-            (found.unique, found.successors, found.depth),
-            (naive.unique, naive.successors, naive.depth)
-        );
+        naive.assert_found(&found, format_args!("{threads} workers"));
     }
     for threads in 1..=2 {
         let found = run(Engine::Stateright, graph, &free(threads));
         let End::Violated { violations } = found.end else {
             panic!("stateright: {:?}", found.end)
         };
-        let trace: Vec<u64> = found.trace.iter().map(|node| node.id).collect();
+        let trace = ids(&found);
         assert!(graph.initial.contains(&trace[0]));
         assert!(
             trace

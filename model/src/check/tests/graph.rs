@@ -1,9 +1,11 @@
 //! Small spaces to explore, and a naive exploration of them to compare with.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::sync::Arc;
 
 use super::random;
+use crate::check::{End, Outcome};
 use crate::space::{Plain, Space, fingerprint};
 
 /// A numbered state. Its bytes differ in length, and what lies beyond them is junk.
@@ -108,6 +110,13 @@ impl Graph {
         })
     }
 
+    /// A random graph of 3,000 nodes: a few are bad for seeds below 3, and more for others.
+    pub(super) fn random_with_bad(seed: u64) -> Arc<Self> {
+        let one_in = if seed < 3 { 700 } else { 40 };
+        let bad = move |id: u64| u32::from(id > 10 && id % one_in == seed) << (id % 5);
+        Self::random(seed, 3000, seed % 4 + 1).with_bad(bad)
+    }
+
     /// A binary tree too large for any test to see the end of, and yet no danger to the machine if one does.
     pub(super) fn vast() -> Self {
         Self::new(&[0], |id| {
@@ -153,6 +162,11 @@ impl Space for Graph {
     }
 }
 
+/// The numbers of the states on the way to what was found.
+pub(super) fn ids(outcome: &Outcome<Node>) -> Vec<u64> {
+    outcome.trace.iter().map(|node| node.id).collect()
+}
+
 /// What a naive exploration finds.
 #[derive(Debug)]
 pub(super) struct Naive {
@@ -162,6 +176,30 @@ pub(super) struct Naive {
     /// Ids on the way to the violation; every choice is of the least fingerprint.
     pub(super) trace: Vec<u64>,
     pub(super) violations: u32,
+}
+
+impl Naive {
+    /// How an engine ends that finds the same.
+    pub(super) fn end(&self) -> End {
+        match self.violations {
+            0 => End::Exhausted,
+            violations => End::Violated { violations },
+        }
+    }
+
+    /// Panics unless an engine found the same: states, steps, depth, and the way to the violation.
+    pub(super) fn assert_found(&self, found: &Outcome<Node>, by: impl Display) {
+        assert_eq!(
+            (found.end, ids(found)),
+            (self.end(), self.trace.clone()),
+            "{by}"
+        );
+        assert_eq!(
+            (found.unique, found.successors, found.depth),
+            (self.unique, self.successors, self.depth),
+            "{by}"
+        );
+    }
 }
 
 /// Explores level by level with a map of everything; stops after the first level with a violation.

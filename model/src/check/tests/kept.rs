@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::graph::{Graph, naive};
+use super::graph::{Graph, ids, naive};
 use super::{free, run, try_run};
 use crate::check::{CheckError, End, Engine, Keep, KeepError, Limits, Width};
 
@@ -38,10 +38,7 @@ impl Drop for Scratch {
 #[test]
 fn a_run_in_parts_finds_what_a_naive_exploration_finds() {
     for seed in 0..6u64 {
-        let graph = Graph::random(seed, 3000, seed % 4 + 1);
-        let one_in = if seed < 3 { 700 } else { 40 };
-        let bad = move |id: u64| u32::from(id > 10 && id % one_in == seed) << (id % 5);
-        let graph = graph.with_bad(bad);
+        let graph = Graph::random_with_bad(seed);
         let naive = naive(&graph);
         for threads in [1, 3] {
             let here = Scratch::new(&format!("{seed}-{threads}"));
@@ -51,23 +48,12 @@ fn a_run_in_parts_finds_what_a_naive_exploration_finds() {
                     ..here.limits(threads, part > 1)
                 };
                 let found = run(Engine::Timely, &graph, &cut);
-                let ends = [
-                    End::StateLimit,
-                    End::Violated {
-                        violations: naive.violations,
-                    },
-                ];
+                let ends = [End::StateLimit, naive.end()];
                 assert!(ends.contains(&found.end), "{seed}: {:?}", found.end);
             }
             for _ in 0..2 {
                 let found = run(Engine::Timely, &graph, &here.limits(threads, true));
-                let ids: Vec<_> = found.trace.iter().map(|node| node.id).collect();
-                assert_eq!(ids, naive.trace, "{seed}");
-                assert_eq!(
-                    (found.unique, found.successors, found.depth),
-                    (naive.unique, naive.successors, naive.depth),
-                    "{seed}: {threads} workers"
-                );
+                naive.assert_found(&found, format_args!("{seed}: {threads} workers"));
             }
         }
     }
@@ -85,8 +71,7 @@ fn of_many_parents_the_least_is_kept() {
         };
         assert_eq!(run(Engine::Timely, &graph, &cut).end, End::StateLimit);
         let found = run(Engine::Timely, &graph, &here.limits(threads, true));
-        let ids: Vec<_> = found.trace.iter().map(|node| node.id).collect();
-        assert_eq!(ids, naive(&graph).trace, "{threads} workers");
+        assert_eq!(ids(&found), naive(&graph).trace, "{threads} workers");
     }
 }
 

@@ -96,6 +96,31 @@ enum Job<'a> {
     SafeWith(&'a With),
 }
 
+/// What there is to run.
+struct Jobs<'a> {
+    safe: Vec<Job<'a>>,
+    live: Vec<Job<'a>>,
+}
+
+impl<'a> Jobs<'a> {
+    fn of(rows: &[&'a Row], with: &[&'a With]) -> Self {
+        let (mut safe, mut live) = (Vec::new(), Vec::new());
+        for w in with {
+            if w.liveness {
+                live.push(Job::EndsWith(w));
+            } else {
+                safe.push(Job::SafeWith(w));
+            }
+        }
+        for r in rows {
+            safe.push(Job::Safe(r));
+            let off = r.off_anyway().with(r.rule);
+            live.extend(r.liveness.iter().map(|id| Job::Ends(id, off)));
+        }
+        Jobs { safe, live }
+    }
+}
+
 /// Where the results of a job go.
 enum Done {
     Ends(Found),
@@ -123,31 +148,15 @@ pub(super) fn measure<'a>(
         })
     };
     let with: Vec<&With> = matrix.with.iter().filter(needs).collect();
-    let mut safe: Vec<Job<'_>> = Vec::new();
-    let mut live: Vec<Job<'_>> = Vec::new();
-    for w in &with {
-        if w.liveness {
-            live.push(Job::EndsWith(w));
-        } else {
-            safe.push(Job::SafeWith(w));
-        }
-    }
-    for r in rows {
-        safe.push(Job::Safe(r));
-        let off = r.off_anyway().with(r.rule);
-        live.extend(r.liveness.iter().map(|id| Job::Ends(id, off)));
-    }
+    let Jobs { safe, live } = Jobs::of(rows, &with);
     // Names are looked up before the long run.
-    for job in safe.iter().chain(&live) {
-        match job {
-            Job::Ends(id, _) => drop(names::scenario(registry, id)?),
-            Job::EndsWith(w) | Job::SafeWith(w) => drop(names::scenario(registry, w.scenario)?),
-            Job::Safe(r) => {
-                for id in r.safety {
-                    names::scenario(registry, id)?;
-                }
-            }
-        }
+    let named = with.iter().map(|w| w.scenario);
+    let named = named.chain(
+        rows.iter()
+            .flat_map(|r| r.safety.iter().chain(r.liveness).copied()),
+    );
+    for id in named {
+        names::scenario(registry, id)?;
     }
     let of = safe.len() + live.len();
     let at = AtomicUsize::new(0);

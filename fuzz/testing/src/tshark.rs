@@ -1,0 +1,78 @@
+//! Captures as Wireshark reads them.
+
+use std::path::Path;
+use std::process::Command;
+
+/// Whether tshark is there. If not, the test that asks is skipped.
+///
+/// # Panics
+///
+/// If tshark is not there and `FAREWELL_REQUIRE` is set.
+pub fn is_there() -> bool {
+    let is_there = Command::new("tshark").arg("--version").output().is_ok();
+    if !is_there {
+        crate::skip("tshark is not installed (Debian: apt-get install tshark)");
+    }
+    is_there
+}
+
+/// What tshark reads in a capture: of each packet the given fields, in order.
+///
+/// # Panics
+///
+/// If tshark complains of the file, or of a packet: malformed, of a wrong length, with an unknown option or a wrong
+/// checksum. That a host repeats itself or resets is none of these.
+pub fn read(file: &Path, fields: &[&str]) -> Vec<Vec<String>> {
+    const COMPLAINTS: [&str; 3] = ["_ws.malformed", "ip.bogus_ip_length", "tcp.options.unknown"];
+    const SUMS: [&str; 2] = ["ip.checksum.status", "tcp.checksum.status"];
+    const CHECKS: [&str; 2] = ["ip.check_checksum:TRUE", "tcp.check_checksum:TRUE"];
+    let all = COMPLAINTS.iter().chain(&SUMS).chain(fields);
+    let tshark = Command::new("tshark")
+        .arg("-r")
+        .arg(file)
+        .args(["-T", "fields"])
+        // What TCP carries is nobody's protocol: on some ports it would be taken for one.
+        .args(["-d", "tcp.port==1-65535,data"])
+        .args(CHECKS.iter().flat_map(|check| ["-o", check]))
+        .args(all.flat_map(|field| ["-e", field]))
+        .output()
+        .expect("tshark runs");
+    let (out, err) = (
+        String::from_utf8_lossy(&tshark.stdout),
+        String::from_utf8_lossy(&tshark.stderr),
+    );
+    assert!(tshark.status.success(), "{}: {err}", file.display());
+    let mut packets = Vec::new();
+    for (n, line) in out.lines().enumerate() {
+        let mut row: Vec<_> = line.split('\t').map(str::to_owned).collect();
+        let rest = row.split_off(COMPLAINTS.len() + SUMS.len());
+        let (complaints, sums) = row.split_at(COMPLAINTS.len());
+        assert!(
+            complaints.iter().all(String::is_empty),
+            "{}, packet {}: {complaints:?}",
+            file.display(),
+            n + 1
+        );
+        // 1 is good; what has no such checksum has none of these.
+        assert!(
+            sums.iter().all(|sum| ["1", ""].contains(&&sum[..])),
+            "{}, packet {}: checksums {sums:?}",
+            file.display(),
+            n + 1
+        );
+        packets.push(rest);
+    }
+    packets
+}
+
+/// How many FINs a host (an interface of the capture) has seen, by tshark, which has no complaint.
+///
+/// # Panics
+///
+/// As [`read`].
+pub fn fins(file: &Path, host: &str) -> usize {
+    let has_fin = |flags: &str| flags.ends_with(['1', '3', '5', '7', '9', 'B', 'D', 'F']);
+    let packets = read(file, &["frame.interface_name", "tcp.flags"]);
+    let is_fin = |row: &&Vec<String>| row[0] == host && has_fin(&row[1].to_uppercase());
+    packets.iter().filter(is_fin).count()
+}
