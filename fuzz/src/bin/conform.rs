@@ -8,7 +8,14 @@ use std::process::ExitCode;
 use farewell_fuzz::{oracle, scripts};
 
 fn main() -> ExitCode {
-    let args: Vec<OsString> = std::env::args_os().collect();
+    let mut args: Vec<OsString> = std::env::args_os().collect();
+    #[cfg(target_os = "linux")]
+    if args
+        .get(1)
+        .is_some_and(|a| a == farewell_fuzz::subjects::linux::INSIDE)
+    {
+        args.remove(1);
+    }
     let rest = args.get(2..).unwrap_or_default();
     match args.get(1).and_then(|a| a.to_str()) {
         Some("scripts") => scripts::run(rest),

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use farewell_model::endpoint::TcpState;
 
-use super::drive::{End, drive};
+use super::drive::{End, Run, drive};
 use super::expectations::Expectation;
 use super::finding::{Finding, findings};
 use super::minimise::minimised;
 use super::random;
 use super::script::Script;
+use super::together::together;
 use crate::subject::SubjectError;
 use crate::subjects::Stack;
 
@@ -30,6 +31,8 @@ pub struct Campaign {
     pub segments: [u64; 2],
     /// The most states that were followed at a time.
     pub largest: usize,
+    /// Found, but not again by the same script: that is for stacks in real time.
+    pub once: Vec<String>,
     /// How often each was found, the shortest script of each.
     pub findings: BTreeMap<String, (u64, Finding)>,
 }
@@ -46,10 +49,36 @@ impl Campaign {
         seed: u64,
         count: u64,
     ) -> Result<Campaign, SubjectError> {
+        Campaign::run_brief(stack, known, seed, count, u32::MAX)
+    }
+
+    /// Does `count` scripts of a seed that wait for so many milliseconds at most.
+    ///
+    /// # Errors
+    ///
+    /// The stack cannot be had.
+    pub fn run_brief(
+        stack: &dyn Stack,
+        known: &[Expectation],
+        seed: u64,
+        count: u64,
+        most: u32,
+    ) -> Result<Campaign, SubjectError> {
         let mut all = Campaign::default();
-        for n in 0..count {
-            let script = random::script(script_seed(seed, n), stack.terms().full_close);
-            all.add(stack, known, &script)?;
+        let full_close = stack.terms().full_close;
+        let at_once = stack.at_once().max(1) as u64;
+        let mut scripts = (0..)
+            .map(|n| random::script(script_seed(seed, n), full_close))
+            .filter(|script| script.waits() <= most);
+        let mut left = count;
+        while left > 0 {
+            let some = left.min(at_once);
+            left -= some;
+            let some: Vec<Script> = scripts.by_ref().take(some as usize).collect();
+            let runs = together(stack, &some, |script| drive(stack, script, known))?;
+            for (script, run) in some.iter().zip(&runs) {
+                all.count(known, script, run);
+            }
         }
         Ok(all)
     }
@@ -66,6 +95,12 @@ impl Campaign {
         script: &Script,
     ) -> Result<(), SubjectError> {
         let run = drive(stack, script, known)?;
+        self.count(known, script, &run);
+        Ok(())
+    }
+
+    /// One more was done.
+    fn count(&mut self, known: &[Expectation], script: &Script, run: &Run) {
         self.scripts += 1;
         self.largest = self.largest.max(run.largest);
         let mut reached = [false; 11];
@@ -78,7 +113,7 @@ impl Campaign {
         for (_, out, _) in &run.packets {
             self.segments[usize::from(*out)] += 1;
         }
-        let found = findings(known, script, &run);
+        let found = findings(known, script, run);
         self.undecided += u64::from(run.end == End::Undecided);
         self.diverge += u64::from(!found.is_empty());
         self.conform += u64::from(found.is_empty() && run.end == End::Conforms);
@@ -92,7 +127,6 @@ impl Campaign {
                 known.1 = f;
             }
         }
-        Ok(())
     }
 
     /// Makes every script as short as can be.
@@ -105,8 +139,15 @@ impl Campaign {
         stack: &dyn Stack,
         known: &[Expectation],
     ) -> Result<(), SubjectError> {
-        for (_, f) in self.findings.values_mut() {
-            *f = minimised(stack, known, f)?;
+        let found: Vec<Finding> = self.findings.values().map(|(_, f)| f.clone()).collect();
+        let shorter = together(stack, &found, |f| minimised(stack, known, f))?;
+        for ((id, (count, _)), shorter) in
+            std::mem::take(&mut self.findings).into_iter().zip(shorter)
+        {
+            match shorter {
+                Some(f) => drop(self.findings.insert(id, (count, f))),
+                None => self.once.push(id),
+            }
         }
         Ok(())
     }

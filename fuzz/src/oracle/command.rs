@@ -13,15 +13,19 @@ use super::finding::{Finding, findings};
 use super::freedom::FREEDOM;
 use super::ladder::ladder;
 use super::script::Script;
+use super::together::together;
 use farewell_model::report::saved::write_whole;
 
 use crate::subjects::{Mutant, Mutation, NAMES, Stack, named};
 
 const RUN: &str = "`conform run --help` says what there is";
 const REPLAY: &str = "write conform replay FILE [--subject NAME] [--pcapng OUT]";
-const USAGE: &str = "usage: conform run --subject NAME [--count N] [--seed N] [--mutation NAME] [--expect FILE] [--save FOLDER]
+const USAGE: &str = "usage: conform run --subject NAME [--count N] [--seed N] [--mutation NAME] [--expect FILE] [--save FOLDER] [--as-found] [--wait-at-most MILLISECONDS]
        conform run --freedom     what is not compared, and why
        conform replay FILE [--subject NAME] [--pcapng OUT]";
+
+/// The status where a stack cannot be had on this machine.
+const CANNOT: u8 = 4;
 
 /// What is said goes to the standard output, as long as anyone listens.
 fn say(words: std::fmt::Arguments<'_>) {
@@ -49,6 +53,8 @@ struct Asked {
     seed: u64,
     expect: Option<PathBuf>,
     save: Option<PathBuf>,
+    as_found: bool,
+    most: u32,
 }
 
 fn stack(name: &str) -> Result<Box<dyn Stack>, Usage> {
@@ -92,9 +98,15 @@ fn asked(args: &[OsString]) -> Result<Asked, Usage> {
         seed: 1,
         expect: None,
         save: None,
+        as_found: false,
+        most: u32::MAX,
     };
     let mut words = args.iter();
     while let Some(word) = words.next() {
+        if word == "--as-found" {
+            a.as_found = true;
+            continue;
+        }
         let (name, given) = option(word, &mut words)?;
         let given = given.ok_or_else(|| Usage(format!("no option {name}: {RUN}")))?;
         let text = given.to_string_lossy();
@@ -107,6 +119,12 @@ fn asked(args: &[OsString]) -> Result<Asked, Usage> {
             "--mutation" => a.mutation = Some(mutation(&text)?),
             "--count" => a.count = number()?,
             "--seed" => a.seed = number()?,
+            "--wait-at-most" => {
+                let wrong = |_| Usage(format!("{name}: {text} is no number of milliseconds"));
+                a.most = text.parse().map_err(wrong)?;
+                // Some scripts do not wait at all; but none waits less.
+                a.most = a.most.max(1_000);
+            }
             "--expect" => a.expect = Some(given.into()),
             "--save" => a.save = Some(given.into()),
             _ => return Err(Usage(format!("no option {name}: {RUN}"))),
@@ -164,20 +182,35 @@ fn known(name: &str, file: Option<&Path>) -> Result<Vec<Expectation>, Usage> {
     expectations::read(&text).map_err(|why| Usage(format!("{whose}: {why}")))
 }
 
+/// Status 4, where the stack cannot be had on this machine; or that of the program that has run in a place of its own.
+fn elsewhere(stack: &dyn Stack) -> Option<ExitCode> {
+    stack.elsewhere().unwrap_or_else(|why| {
+        eprintln!("conform: {}: {why}", stack.name());
+        Some(ExitCode::from(CANNOT))
+    })
+}
+
 fn campaign(a: &Asked) -> Result<ExitCode, Usage> {
     let stack = a.stack.as_ref();
+    if let Some(status) = elsewhere(stack) {
+        return Ok(status);
+    }
     let known = known(stack.name(), a.expect.as_deref())?;
     if let Some(folder) = &a.save {
         std::fs::create_dir_all(folder)
             .map_err(|why| Usage(format!("{}: {why}", folder.display())))?;
     }
     let cannot = |why: crate::subject::SubjectError| Usage(format!("{}: {why}", stack.name()));
-    let mut all = Campaign::run(stack, &known, a.seed, a.count).map_err(cannot)?;
-    all.minimise(stack, &known).map_err(cannot)?;
+    let mut all = Campaign::run_brief(stack, &known, a.seed, a.count, a.most).map_err(cannot)?;
     say!("{}, seed {}", stack.name(), a.seed);
     say_part!("{all}");
+    if !a.as_found {
+        all.minimise(stack, &known).map_err(cannot)?;
+    }
     let mut unexpected = 0;
-    for (count, f) in all.findings.values() {
+    let found: Vec<_> = all.findings.values().collect();
+    let runs = together(stack, &found, |(_, f)| drive(stack, &f.script, &known)).map_err(cannot)?;
+    for ((count, f), run) in found.into_iter().zip(&runs) {
         say!(
             "\n{} ({count} scripts): {}; {}\n  {}",
             f.id,
@@ -185,15 +218,14 @@ fn campaign(a: &Asked) -> Result<ExitCode, Usage> {
             f.section,
             f.what
         );
-        let run = drive(stack, &f.script, &known).map_err(cannot)?;
         if !f.expected {
             unexpected += 1;
-            say_part!("  NOT EXPECTED\n{}", ladder(&run));
+            say_part!("  NOT EXPECTED\n{}", ladder(run));
         }
         if let Some(folder) = &a.save {
             let file = folder.join(format!("{}.txt", f.id.replace('/', "_")));
             write(&file, saved(stack, a.mutation, f).as_bytes())?;
-            write_capture(&file.with_extension("pcapng"), stack.name(), &run)?;
+            write_capture(&file.with_extension("pcapng"), stack.name(), run)?;
             say!("  again: conform replay {}", file.display());
         }
     }
@@ -201,6 +233,12 @@ fn campaign(a: &Asked) -> Result<ExitCode, Usage> {
         "\n{} divergences, {unexpected} of them not expected",
         all.findings.len()
     );
+    if !all.once.is_empty() {
+        say!(
+            "seen once, and not again by the same script: {}",
+            all.once.join(", ")
+        );
+    }
     Ok(if unexpected > 0 {
         ExitCode::FAILURE
     } else if all.undecided > 0 {
@@ -273,6 +311,9 @@ fn replayed(args: &[OsString]) -> Result<ExitCode, Usage> {
     let mut subject = stack(name)?;
     if let (Some(m), "farewell") = (of("mutation "), name) {
         subject = Box::new(Mutant(mutation(m)?));
+    }
+    if let Some(status) = elsewhere(subject.as_ref()) {
+        return Ok(status);
     }
     let known = known(name, None)?;
     let run =

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use farewell_model::endpoint::{CallError, Event, Flags, MAX_DATA, Segment, TcpState};
+use farewell_model::endpoint::{Call, CallError, Event, Flags, MAX_DATA, Segment, TcpState};
 use farewell_model::seq::Seq;
 
 use super::expectations::Expectation;
@@ -18,9 +18,9 @@ use crate::subject::{Input, Micros, Output, Subject, SubjectError};
 use crate::subjects::{Stack, Terms};
 use crate::targets::lockstep::Anchor;
 
-/// After a script its connections are watched this long, in ticks.
-const WATCHED: u32 = 160;
-/// And a stack where there are none, this long.
+/// The window of a peer into which everything fits.
+const WIDE: u8 = 60;
+/// After a script, a stack that has no connection is watched this long, in ticks.
 const CLOSED_WATCHED: u32 = 8;
 /// Segments that may arrive again.
 const REMEMBERED: usize = 16;
@@ -166,7 +166,7 @@ impl Driver<'_> {
                 }
             }
         }
-        let mut rest = WATCHED;
+        let mut rest = self.terms.watched;
         while rest > 0 {
             self.tick()?;
             let open = |s: &TcpState| !matches!(s, TcpState::Closed | TcpState::Listen);
@@ -179,6 +179,14 @@ impl Driver<'_> {
     }
 
     fn input(&mut self, e: Event) -> Result<(), End> {
+        // The model has no room for more than a window of unread text.
+        if let Event::Segment(s) = &e
+            && self.terms.steady_window
+            && s.len > 0
+            && self.oracle.readable() > 0
+        {
+            self.input(Event::Call(Call::Receive(MAX_DATA as u8)))?;
+        }
         // Now above the last incarnation's numbers, now below.
         let apart = self.lives * 0x100;
         let isn = Some(if self.lives.is_multiple_of(2) {
@@ -342,7 +350,11 @@ impl Driver<'_> {
                 Seq::default()
             },
             flags: p.flags,
-            wnd: p.wnd,
+            wnd: if self.terms.whole_windows && p.wnd > 0 {
+                WIDE
+            } else {
+                p.wnd
+            },
             len: p.len.min(MAX_DATA as u8),
             text,
             ts: None,

@@ -85,6 +85,7 @@ pub fn read(text: &str) -> Result<Vec<Expectation>, NoExpectation> {
 /// The text of the file that comes with this crate.
 pub fn of(stack: &str) -> &'static str {
     match stack {
+        "linux" => include_str!("../../expectations/linux.txt"),
         "smoltcp" => include_str!("../../expectations/smoltcp.txt"),
         _ => "",
     }

@@ -94,6 +94,7 @@ fn odd_section(odd: Oddity) -> (&'static str, Class) {
             };
             (rule.info().source, class)
         }
+        Oddity::Answered => ("RFC 9293 3.10.7.4", Class::Should),
         Oddity::BareReset => ("RFC 9293 3.10.7.1", Class::Must),
         Oddity::EarlyProbe => ("RFC 9293 3.8.6.1, SHLD-29", Class::Should),
         Oddity::TimeWaitForgotten => ("RFC 9293 3.6.1, MUST-13", Class::Must),

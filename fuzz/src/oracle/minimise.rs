@@ -1,13 +1,17 @@
 //! The shortest script that shows the same.
 
+use std::ops::Range;
+
 use super::drive::drive;
 use super::expectations::Expectation;
 use super::finding::{Finding, findings};
 use super::script::{Script, Step};
+use super::together::together;
 use crate::subject::SubjectError;
 use crate::subjects::Stack;
 
-/// The shortest script found that shows the same: steps left out, numbers made simple.
+/// The shortest script found that shows the same: steps left out, numbers made simple. None if not even the same script
+/// shows it again.
 ///
 /// # Errors
 ///
@@ -16,43 +20,73 @@ pub fn minimised(
     stack: &dyn Stack,
     known: &[Expectation],
     found: &Finding,
-) -> Result<Finding, SubjectError> {
-    let mut best = found.clone();
+) -> Result<Option<Finding>, SubjectError> {
     let same = |script: &Script| -> Result<Option<Finding>, SubjectError> {
         let run = drive(stack, script, known)?;
         let all = findings(known, script, &run);
         Ok(all.into_iter().find(|f| f.id == found.id))
     };
-    // Delta debugging: halves, then quarters, down to single steps, until nothing more goes.
+    let Some(mut best) = same(&found.script)? else {
+        return Ok(None);
+    };
+    // Delta debugging: halves, then quarters, down to single steps, until nothing more goes. What goes by itself is then
+    // tried together.
     let mut size = best.script.steps.len().div_ceil(2);
     while size > 0 {
-        let mut at = 0;
-        let mut shorter = false;
-        while at < best.script.steps.len() {
-            let mut tried = best.script.clone();
-            tried.steps.drain(at..(at + size).min(tried.steps.len()));
-            match same(&tried)? {
-                Some(f) => {
-                    best = f;
-                    shorter = true;
-                }
-                None => at += size,
+        let steps = best.script.steps.clone();
+        let parts: Vec<Range<usize>> = (0..steps.len())
+            .step_by(size)
+            .map(|at| at..(at + size).min(steps.len()))
+            .collect();
+        let without = |parts: &[Range<usize>]| Script {
+            steps: (0..)
+                .zip(&steps)
+                .filter(|(n, _)| !parts.iter().any(|p| p.contains(n)))
+                .map(|(_, step)| *step)
+                .collect(),
+            ..best.script
+        };
+        let tried = together(stack, &parts, |p| same(&without(std::slice::from_ref(p))))?;
+        let go: Vec<_> = parts
+            .iter()
+            .zip(&tried)
+            .filter(|(_, f)| f.is_some())
+            .map(|(p, _)| p.clone())
+            .collect();
+        let one = tried.into_iter().flatten().next();
+        let all = match go.len() {
+            0 | 1 => None,
+            _ => same(&without(&go))?,
+        };
+        match all.or(one) {
+            Some(f) => {
+                best = f;
+                size = size.min(best.script.steps.len());
             }
-        }
-        if !shorter || size > 1 {
-            size = if size == 1 { 0 } else { size / 2 };
+            None => size /= 2,
         }
     }
-    for simpler in simplifications(&best.script) {
-        let mut tried = best.script.clone();
-        simpler(&mut tried);
-        if tried != best.script
-            && let Some(f) = same(&tried)?
-        {
-            best = f;
+    let simpler = simplifications(&best.script);
+    let changed: Vec<Script> = simpler
+        .iter()
+        .map(|change| {
+            let mut tried = best.script.clone();
+            change(&mut tried);
+            tried
+        })
+        .collect();
+    let tried = together(stack, &changed, |script| match *script == best.script {
+        true => Ok(None),
+        false => same(script),
+    })?;
+    let mut all = best.script.clone();
+    for (change, f) in simpler.iter().zip(&tried) {
+        if f.is_some() {
+            change(&mut all);
         }
     }
-    Ok(best)
+    let one = tried.into_iter().flatten().next();
+    Ok(Some(same(&all)?.or(one).unwrap_or(best)))
 }
 
 type Simpler = Box<dyn Fn(&mut Script)>;

@@ -24,6 +24,7 @@ pub mod packet;
 pub mod random;
 pub mod script;
 pub mod set;
+mod together;
 
 #[cfg(test)]
 mod tests;

@@ -42,6 +42,8 @@ pub enum Oddity {
     BareReset,
     /// A closed window is probed at once.
     EarlyProbe,
+    /// It is acknowledged, and should be dropped in silence.
+    Answered,
 }
 
 /// What else an input may draw.
@@ -69,7 +71,7 @@ pub(super) struct Treated {
 
 impl Oddity {
     /// All, those that say most first.
-    pub const ALL: [Oddity; 21] = [
+    pub const ALL: [Oddity; 22] = [
         Oddity::Without(Rule::RstExact),
         Oddity::Without(Rule::SynChallenge),
         Oddity::Without(Rule::ResetUnread),
@@ -80,6 +82,7 @@ impl Oddity {
         Oddity::EarlyProbe,
         Oddity::TimeWaitForgotten,
         Oddity::ExtraReset,
+        Oddity::Answered,
         Oddity::FinForgotten,
         Oddity::TextForgotten,
         Oddity::Ignored,
@@ -129,6 +132,7 @@ impl Oddity {
             Oddity::TimeWaitForgotten => "OPEN ends TIME_WAIT",
             Oddity::ExtraReset => "a call draws a RST that nothing asks for",
             Oddity::BareReset => "the RST for a segment without ACK has none either",
+            Oddity::Answered => "a segment is acknowledged that should be dropped in silence",
             Oddity::EarlyProbe => "a window is probed at once when it has just been found closed",
         }
     }
@@ -211,6 +215,19 @@ impl Oddity {
             Oddity::Resets if connected => {
                 t.config.rules = t.config.rules.without(Rule::TimeWaitIgnoresRst);
                 (s.seq, s.flags) = (o.rcv_nxt, Flags::RST);
+                cut(&mut s);
+            }
+            Oddity::Answered if connected => t.lenience.extra_ack = true,
+            // It ends where the window begins.
+            Oddity::SequenceUnchecked
+                if connected
+                    && s.is(Flags::ACK)
+                    && !s.is(Flags::RST)
+                    && s.seq_len() > 0
+                    && s.seq + s.seq_len() == o.rcv_nxt =>
+            {
+                t.lenience.extra_ack = true;
+                (s.seq, s.flags) = (o.rcv_nxt, Flags::ACK);
                 cut(&mut s);
             }
             Oddity::SequenceUnchecked if o.state == TcpState::SynReceived && s.is(Flags::ACK) => {

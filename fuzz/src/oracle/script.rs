@@ -218,6 +218,15 @@ impl Step {
 }
 
 impl Script {
+    /// How long it waits in all, in milliseconds.
+    pub fn waits(&self) -> u32 {
+        let wait = |s: &Step| match s {
+            Step::Wait(ms) => *ms,
+            _ => 0,
+        };
+        self.steps.iter().map(wait).fold(0, u32::saturating_add)
+    }
+
     /// Reads a script. Lines that begin with `#`, or with `subject` or `mutation`, say how it is run and are passed over.
     ///
     /// # Errors

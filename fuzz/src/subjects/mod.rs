@@ -4,12 +4,18 @@
 //! 80; its peer is `192.0.2.2`, port 4242; packets are IPv4 with checksums. A subject in real time sleeps in `advance`.
 
 mod farewell;
+#[cfg(target_os = "linux")]
+pub mod linux;
 pub mod mutant;
 mod smoltcp;
+
+use std::process::ExitCode;
 
 use crate::subject::{Micros, Subject, SubjectError};
 
 pub use farewell::Farewell;
+#[cfg(target_os = "linux")]
+pub use linux::Linux;
 pub use mutant::{Mutant, Mutation};
 pub use smoltcp::Smoltcp;
 
@@ -26,15 +32,38 @@ pub struct Terms {
     pub tells: bool,
     /// It has MAY-1's CLOSE, after which nobody reads. If not, scripts close by SHUTDOWN.
     pub full_close: bool,
+    /// It offers a window of `buffer` whatever its user has not read. Scripts then read before more text arrives.
+    pub steady_window: bool,
+    /// It sends nothing into a window that its text does not fit into (RFC 9293 3.8.6.2.1): the peer's is closed or wide.
+    pub whole_windows: bool,
+    /// How long its connections are watched after a script, in quarter seconds.
+    pub watched: u32,
 }
 
+/// Forty seconds: that costs nothing in virtual time.
+const WATCHED: u32 = 160;
+
 /// A kind of stack.
-pub trait Stack {
+pub trait Stack: Sync {
     /// Its name on the command line.
     fn name(&self) -> &'static str;
 
     /// What the oracle has to know.
     fn terms(&self) -> Terms;
+
+    /// How many scripts it bears at once. In virtual time one is best.
+    fn at_once(&self) -> usize {
+        1
+    }
+
+    /// A stack that needs a place of its own runs the whole program there, before anything else, and says how that ended.
+    ///
+    /// # Errors
+    ///
+    /// There is no such place here.
+    fn elsewhere(&self) -> Result<Option<ExitCode>, SubjectError> {
+        Ok(None)
+    }
 
     /// A fresh host: CLOSED, at the moment 0. Nagle's algorithm is off, timestamps, SACK and window scaling are not used, nothing
     /// gives up.
@@ -46,13 +75,20 @@ pub trait Stack {
 }
 
 /// The names of all.
-pub const NAMES: [&str; 2] = ["farewell", "smoltcp"];
+pub const NAMES: &[&str] = &[
+    "farewell",
+    "smoltcp",
+    #[cfg(target_os = "linux")]
+    "linux",
+];
 
 /// The stack of that name.
 pub fn named(name: &str) -> Option<Box<dyn Stack>> {
     Some(match name {
         "farewell" => Box::new(Farewell),
         "smoltcp" => Box::new(Smoltcp),
+        #[cfg(target_os = "linux")]
+        "linux" => Box::new(Linux),
         _ => return None,
     })
 }

@@ -10,7 +10,7 @@ use smoltcp::socket::tcp::{self, RecvError, State};
 use smoltcp::time::Instant;
 use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr};
 
-use super::{Stack, Terms};
+use super::{Stack, Terms, WATCHED};
 use crate::subject::{Input, Micros, Output, Subject, SubjectError};
 
 const BUFFER: usize = MAX_DATA;
@@ -33,6 +33,9 @@ impl Stack for Smoltcp {
             fin_wait_2: None,
             tells: false,
             full_close: false,
+            steady_window: false,
+            whole_windows: false,
+            watched: WATCHED,
         }
     }
 

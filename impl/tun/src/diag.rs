@@ -34,6 +34,8 @@ pub struct KernelSocket {
     pub remote: SocketAddr,
     /// Its state. SYN_RECEIVED is a connection that nobody has accepted yet.
     pub state: State,
+    /// Bytes that were sent or are to be, and are not acknowledged (of a listener: how many it may accept at most).
+    pub unacknowledged: u32,
 }
 
 /// The states as `linux/tcp_states.h` numbers them.
@@ -98,6 +100,20 @@ impl Diag {
     ///
     /// The kernel refuses, or cannot be understood.
     pub fn state(&mut self, local: SocketAddr, remote: SocketAddr) -> Result<State, DiagError> {
+        let socket = self.between(local, remote)?;
+        Ok(socket.map_or(State::Closed, |s| s.state))
+    }
+
+    /// The kernel's socket between these ends.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses, or cannot be understood.
+    pub fn between(
+        &mut self,
+        local: SocketAddr,
+        remote: SocketAddr,
+    ) -> Result<Option<KernelSocket>, DiagError> {
         let family = if local.is_ipv4() { AF_INET } else { AF_INET6 };
         let socket_id = SocketId {
             source_port: local.port(),
@@ -110,13 +126,10 @@ impl Diag {
         self.ask(0, family, socket_id)?;
         let mut found = Vec::new();
         match self.answer(&mut found) {
-            Err(DiagError::Io(e)) if e.kind() == io::ErrorKind::NotFound => Ok(State::Closed),
+            Err(DiagError::Io(e)) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(e),
             // For want of a connection it names a listener.
-            Ok(_) => Ok(found
-                .first()
-                .filter(|s| s.remote == remote)
-                .map_or(State::Closed, |s| s.state)),
+            Ok(_) => Ok(found.first().filter(|s| s.remote == remote).copied()),
         }
     }
 
@@ -158,6 +171,7 @@ impl Diag {
                             .get(usize::from(h.state))
                             .copied()
                             .unwrap_or_default(),
+                        unacknowledged: h.send_queue,
                     });
                 }
                 NetlinkPayload::Done(_) => return Ok(true),

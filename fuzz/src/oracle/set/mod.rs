@@ -140,12 +140,34 @@ impl Oracle {
         plain(&self.terms, self.rules)
     }
 
+    /// The configuration as that state has it.
+    fn of_state(&self, c: Config, t: &Tcb) -> Config {
+        if !self.terms.steady_window {
+            return c;
+        }
+        let receive_buffer = c.receive_buffer + Spec::observe(&c, t).readable;
+        Config {
+            receive_buffer,
+            ..c
+        }
+    }
+
+    fn observe(&self, t: &Tcb) -> Observed {
+        Spec::observe(&self.of_state(self.plain(), t), t)
+    }
+
     /// Variables of one of the states.
     pub fn observed(&self) -> Observed {
         self.states
             .first()
-            .map(|s| Spec::observe(&self.plain(), &s.tcb))
+            .map(|s| self.observe(&s.tcb))
             .unwrap_or_default()
+    }
+
+    /// The most that a state has for its user to read.
+    pub fn readable(&self) -> u8 {
+        let readable = |s: &State| self.observe(&s.tcb).readable;
+        self.states.iter().map(readable).max().unwrap_or(0)
     }
 
     /// The states' names, each once.
@@ -221,7 +243,7 @@ impl Oracle {
     pub(super) fn kind(&self, e: Option<&Event>) -> String {
         self.states
             .first()
-            .map(|s| kind(&self.plain(), &s.tcb, self.edge, e))
+            .map(|s| kind(&self.of_state(self.plain(), &s.tcb), &s.tcb, self.edge, e))
             .unwrap_or_default()
     }
 

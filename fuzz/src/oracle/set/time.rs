@@ -40,6 +40,7 @@ impl Oracle {
         for segment in &seen.segments {
             let mut next = Next::default();
             for s in &states.states {
+                let c = self.of_state(c, &s.tcb);
                 if let Err(why) = self.by_itself(s, &c, segment, &mut next) {
                     against.push((s.tcb.state, why));
                 }
@@ -47,6 +48,15 @@ impl Oracle {
             states = next;
         }
         self.note(seen);
+        // A probe by an old number has no length.
+        let probes = |s: &State| {
+            let old = |o: &Segment| is_pure_ack(o) && o.seq + 1 == s.tcb.snd_nxt;
+            Spec::armed(&c, &s.tcb).running.has(Timer::Persist) && seen.segments.iter().any(old)
+        };
+        if states.states.iter().any(probes) {
+            self.quiet = 0;
+            self.backoff += 1;
+        }
         let mut next = Next::default();
         for s in &states.states {
             match self.in_time(*s, &c, seen) {

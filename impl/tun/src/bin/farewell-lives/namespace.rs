@@ -1,55 +1,7 @@
-//! A network namespace of its own, and how the kernel's TCP is set in it.
+//! How the kernel's TCP is set in the namespace.
 
-use std::env;
 use std::fs;
-use std::io;
 use std::path::Path;
-use std::process::{Command, ExitStatus};
-
-/// Why it cannot run on this machine.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum NamespaceError {
-    /// The kernel has no TUN.
-    #[error("there is no /dev/net/tun")]
-    NoTun,
-    /// util-linux.
-    #[error("there is no `unshare` (util-linux)")]
-    NoUnshare,
-    /// Namespaces are not allowed.
-    #[error("`unshare` may not make a network namespace: be root, or allow user namespaces")]
-    NotAllowed,
-    /// Something else.
-    #[error("{0}")]
-    Io(#[from] io::Error),
-}
-
-/// Runs this program again, in a namespace.
-pub(crate) fn run_inside() -> Result<ExitStatus, NamespaceError> {
-    if !Path::new("/dev/net/tun").exists() {
-        return Err(NamespaceError::NoTun);
-    }
-    let flags = if rustix::process::geteuid().is_root() {
-        "-n"
-    } else {
-        "-rn"
-    };
-    let unshare = |command: &Path| {
-        let mut unshare = Command::new("unshare");
-        unshare.args([flags, "--"]).arg(command);
-        unshare
-    };
-    match unshare(Path::new("true")).output() {
-        Ok(output) if output.status.success() => {}
-        Ok(_) => return Err(NamespaceError::NotAllowed),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(NamespaceError::NoUnshare),
-        Err(e) => return Err(e.into()),
-    }
-    let mut command = unshare(&env::current_exe()?);
-    Ok(command
-        .arg("--inside")
-        .args(env::args_os().skip(1))
-        .status()?)
-}
 
 /// What is set, below `/proc/sys/net`, and why.
 const SETTINGS: [(&str, &str); 12] = [

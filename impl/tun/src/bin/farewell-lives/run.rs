@@ -26,7 +26,7 @@ const CANNOT_RUN: u8 = 3;
 pub(crate) fn main() -> ExitCode {
     let args = Args::parse();
     if !args.inside {
-        return match namespace::run_inside() {
+        return match farewell_tun::namespace::run_inside("--inside") {
             Ok(status) => {
                 ExitCode::from(status.code().and_then(|c| c.try_into().ok()).unwrap_or(1))
             }
