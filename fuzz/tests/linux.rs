@@ -23,7 +23,7 @@ fn conform(args: &[&str]) -> Option<Output> {
     if output.status.code() != Some(CANNOT) {
         return Some(output);
     }
-    farewell_testing::skip(String::from_utf8_lossy(&output.stderr).trim());
+    farewell_testing::skip("tun", String::from_utf8_lossy(&output.stderr).trim());
     None
 }
 
@@ -36,9 +36,10 @@ fn is_the_kernel() -> bool {
     let is_it = release.starts_with(OF);
     if !is_it {
         let release = release.trim();
-        farewell_testing::skip(format_args!(
-            "what is known of Linux is of {OF}x, and this is {release}"
-        ));
+        farewell_testing::skip(
+            "linux",
+            format_args!("what is known of Linux is of {OF}x, and this is {release}"),
+        );
     }
     is_it
 }

@@ -36,6 +36,7 @@ fn packetdrill() -> Option<PathBuf> {
     };
     let Some(program) = named.or_else(in_path) else {
         skip(
+            "packetdrill",
             "packetdrill is not installed (README, packetdrill): set PACKETDRILL to the program, or PATH",
         );
         return None;
@@ -44,13 +45,14 @@ fn packetdrill() -> Option<PathBuf> {
     match run(&program, &script) {
         Ok(out) if cannot_lock(&String::from_utf8_lossy(&out.stderr)) => {
             skip(
+                "packetdrill",
                 "packetdrill may not lock its memory: run it as root, or raise the limit (ulimit -l unlimited)",
             );
             None
         }
         Ok(_) => Some(program),
         Err(e) => {
-            skip(format_args!("{}: {e}", program.display()));
+            skip("packetdrill", format_args!("{}: {e}", program.display()));
             None
         }
     }

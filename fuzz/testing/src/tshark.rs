@@ -7,11 +7,14 @@ use std::process::Command;
 ///
 /// # Panics
 ///
-/// If tshark is not there and `FAREWELL_REQUIRE` is set.
+/// If tshark is not there and `FAREWELL_REQUIRE` asks for `tshark`.
 pub fn is_there() -> bool {
     let is_there = Command::new("tshark").arg("--version").output().is_ok();
     if !is_there {
-        crate::skip("tshark is not installed (Debian: apt-get install tshark)");
+        crate::skip(
+            "tshark",
+            "tshark is not installed (Debian: apt-get install tshark)",
+        );
     }
     is_there
 }

@@ -36,7 +36,10 @@ fn inside(test: &str) -> bool {
         .output();
     let can = Path::new("/dev/net/tun").exists() && probe.is_ok_and(|o| o.status.code() == Some(2));
     if !can {
-        skip("a TUN in a network namespace needs /dev/net/tun, unshare (util-linux) and root");
+        skip(
+            "tun",
+            "a TUN in a network namespace needs /dev/net/tun, unshare (util-linux) and root",
+        );
         return false;
     }
     let me = env::current_exe().expect("a test knows itself");
@@ -52,7 +55,7 @@ fn inside(test: &str) -> bool {
         .lines()
         .filter_map(|line| line.strip_prefix("skipped: "))
     {
-        skip(why);
+        let _ = io::stderr().write_all(format!("skipped: {why}\n").as_bytes());
     }
     false
 }
@@ -204,7 +207,7 @@ fn tools() {
         let mut child = match child {
             Ok(child) => child,
             Err(_) => {
-                skip(format!("{program} is not installed"));
+                skip(program, format_args!("{program} is not installed"));
                 return None;
             }
         };

@@ -21,7 +21,7 @@ fn run(args: &[&str]) -> bool {
         String::from_utf8_lossy(&lives.stderr),
     );
     if lives.status.code() == Some(CANNOT_RUN) {
-        farewell_testing::skip(err.trim_end());
+        farewell_testing::skip("tun", err.trim_end());
         return false;
     }
     println!("{out}{err}");
