@@ -1,7 +1,7 @@
 //! A network namespace of its own, for programs that let the kernel's TCP talk: made by `unshare`, gone when they end.
 
-use std::env;
 use std::convert::Infallible;
+use std::env;
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
