@@ -125,8 +125,9 @@ pub(crate) fn run(
     }
     wave.drain(world, report)?;
     for life in &wave.lives {
+        let crossed = world.driver.link().crossed(&life.tuple);
         let counts = world.driver.link_mut().forget(&life.tuple);
-        report.count(&life.plan, &life.outcome, &counts);
+        report.count(&life.plan, &life.outcome, &counts, crossed);
     }
     Ok(())
 }
