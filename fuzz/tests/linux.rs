@@ -103,3 +103,17 @@ fn replay(file: &std::path::Path) {
         (!shows_it).then(|| format!("{path}: {out}"))
     });
 }
+
+/// By hand, without the namespace: the host's network is not touched.
+#[test]
+fn the_network_of_the_host_is_refused() {
+    for inside in ["--inside", "--inside=1"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_conform"))
+            .args([inside, "run", "--subject", "linux", "--count", "1"])
+            .output()
+            .expect("the program is there");
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{inside}: {err}");
+        assert!(err.contains("no network namespace of its own"), "{err}");
+    }
+}

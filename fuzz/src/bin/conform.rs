@@ -12,7 +12,7 @@ fn main() -> ExitCode {
     #[cfg(target_os = "linux")]
     if args
         .get(1)
-        .is_some_and(|a| a == farewell_fuzz::subjects::linux::INSIDE)
+        .is_some_and(|a| farewell_tun::namespace::outside(a).is_some())
     {
         args.remove(1);
     }

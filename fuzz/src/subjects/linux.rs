@@ -18,15 +18,14 @@ use std::time::{Duration, Instant};
 use farewell_model::endpoint::{Call, CallError, Flags, MAX_DATA};
 use farewell_tun::device::{Sent, TunConfig};
 use farewell_tun::diag::{Diag, KernelSocket};
-use farewell_tun::{Device, Tun, namespace};
+use farewell_tun::namespace::{self, NamespaceError};
+use farewell_tun::{Device, Tun};
 use socket2::{Domain, Socket, Type};
 
 use super::{Stack, Terms};
 use crate::oracle::packet::{self, PEER, SUBJECT};
 use crate::subject::{Input, Micros, Output, Subject, SubjectError};
 
-/// The first argument of a program that is in its namespace.
-pub const INSIDE: &str = "--inside";
 const INTERFACE: &str = "conform0";
 const HERE: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 const THERE: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
@@ -84,12 +83,19 @@ impl Stack for Linux {
     }
 
     fn elsewhere(&self) -> Result<Option<ExitCode>, SubjectError> {
-        if std::env::args_os().nth(1).is_some_and(|a| a == INSIDE) {
-            return Ok(None);
+        let first = std::env::args_os().nth(1).unwrap_or_default();
+        let Some(outside) = namespace::outside(&first) else {
+            let Err(why) = namespace::enter();
+            return Err(broken(&why));
+        };
+        match namespace::require_inside(outside) {
+            Ok(()) => Ok(None),
+            Err(why @ NamespaceError::NotInside) => {
+                eprintln!("conform: linux: {why}");
+                Ok(Some(ExitCode::from(2)))
+            }
+            Err(why) => Err(broken(&why)),
         }
-        let status = namespace::run_inside(INSIDE).map_err(|e| broken(&e))?;
-        let code = status.code().and_then(|c| u8::try_from(c).ok());
-        Ok(Some(ExitCode::from(code.unwrap_or(1))))
     }
 
     fn start(&self) -> Result<Box<dyn Subject>, SubjectError> {

@@ -3,6 +3,7 @@
 
 #![cfg(target_os = "linux")]
 
+use std::os::unix::fs::MetadataExt;
 use std::process::Command;
 
 use farewell_testing::tshark;
@@ -76,4 +77,22 @@ fn ten_thousand_lives_against_the_kernel() {
         "120",
         "--wait-for-kernel",
     ]);
+}
+
+/// By hand, without the namespace: the host's network is not touched.
+#[test]
+fn the_network_of_the_host_is_refused() {
+    let path = "/proc/self/ns/net";
+    let here = std::fs::metadata(path).expect("proc");
+    let here = format!("--inside={}:{}", here.dev(), here.ino());
+    for inside in ["--inside", "--inside=", here.as_str()] {
+        let lives = Command::new(env!("CARGO_BIN_EXE_farewell-lives"))
+            .args([inside, "--lives", "1"])
+            .output()
+            .expect("the program is there");
+        let err = String::from_utf8_lossy(&lives.stderr);
+        assert_eq!(lives.status.code(), Some(2), "{inside}: {err}");
+        assert!(err.contains("no network namespace of its own"), "{err}");
+        assert_eq!(err.lines().count(), 1, "{err}");
+    }
 }

@@ -7,6 +7,7 @@ use farewell::wire::{Addresses, Flags, Packet};
 use fastrand::Rng;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use super::crossing::Sent;
 use super::faults::{Counts, Direction, Faults};
 
 /// One direction of one connection.
@@ -39,6 +40,7 @@ pub(super) const MEMORY: usize = 60;
 pub(super) struct Flow {
     pub(super) faults: Faults,
     pub(super) lanes: [Lane; 2],
+    pub(super) sent: Sent,
     pub(super) story: VecDeque<String>,
 }
 
@@ -47,10 +49,12 @@ impl Flow {
         Flow {
             faults,
             lanes: Direction::BOTH.map(|d| Lane::new(seed, name, d)),
+            sent: Sent::default(),
             story: VecDeque::with_capacity(memory),
         }
     }
 
+    /// Whether it is watched: its segments are remembered.
     pub(super) fn remembers(&self) -> bool {
         self.story.capacity() > 0
     }

@@ -11,11 +11,13 @@ use farewell::Instant;
 use farewell::tuple::Tuple;
 use farewell::wire::{Checksums, Packet};
 
+mod crossing;
 mod faults;
 mod flow;
 #[cfg(test)]
 mod tests;
 
+pub use crossing::Crossed;
 pub use faults::{Counts, Direction, Faults};
 use flow::{Flow, MEMORY, tell};
 
@@ -90,6 +92,12 @@ impl Link {
             counts.add(&lane.counts);
         }
         counts
+    }
+
+    /// Whether both hosts' SYNs or FINs crossed, of a connection that is watched: of the first between these ends.
+    pub fn crossed(&self, tuple: &Tuple) -> Crossed {
+        let flow = self.keys.get(tuple).and_then(|k| self.flows.get(k));
+        flow.map(|f| f.sent.crossed()).unwrap_or_default()
     }
 
     /// The last segments of a watched connection, one a line, the oldest first.
@@ -175,6 +183,7 @@ impl Link {
         if flow.remembers()
             && let Some(p) = &read
         {
+            flow.sent.note(direction, p);
             flow.remember(tell(direction, now, p, &fate));
         }
         let mut push = |due: Instant, lane: Option<(TupleKey, u64)>| {

@@ -193,3 +193,65 @@ fn what_is_no_packet_passes() {
         );
     }
 }
+
+/// Of one host: a SYN or a FIN at this number, that acknowledges so much.
+fn control(direction: Direction, flags: Flags, seq: u32, ack: u32) -> Vec<u8> {
+    let mut header = Header {
+        src_port: 1,
+        dst_port: 7,
+        seq: SeqNumber(seq),
+        ack: SeqNumber(ack),
+        flags,
+        ..Header::default()
+    };
+    let (mut src, mut dst) = (KERNEL.into(), OURS.into());
+    if direction == Direction::ToKernel {
+        std::mem::swap(&mut src, &mut dst);
+        std::mem::swap(&mut header.src_port, &mut header.dst_port);
+    }
+    let mut buf = [0; 100];
+    let addresses = Addresses::V4 { src, dst };
+    let len = emit_packet(&header, &addresses, (&[], &[]), &mut buf, Checksums::Verify).unwrap();
+    buf[..len].to_vec()
+}
+
+/// What crossed, by what each host has acknowledged with what it sent; in which order the link saw it says nothing.
+#[test]
+fn what_crossed_is_told_by_what_each_had_heard() {
+    use Direction::{ToFarewell, ToKernel};
+    let (syn, syn_ack, fin) = (
+        Flags::SYN,
+        Flags::SYN.with(Flags::ACK),
+        Flags::FIN.with(Flags::ACK),
+    );
+    let crossed = |sent: &[(Direction, Flags, u32, u32)]| {
+        let mut link = Link::new(1, Faults::NONE);
+        let all = Faults {
+            lose: 1000,
+            ..Faults::NONE
+        };
+        link.watch(tuple(1), all); // what is lost was sent all the same
+        for (direction, flags, seq, ack) in sent {
+            let packet = control(*direction, *flags, *seq, *ack);
+            link.enter(*direction, Instant(0), &packet);
+        }
+        let Crossed { syns, fins } = link.crossed(&tuple(1));
+        (syns, fins)
+    };
+    let opened = [(ToFarewell, syn, 10, 0), (ToKernel, syn_ack, 50, 11)];
+    assert_eq!(crossed(&opened), (false, false));
+    let both = [(ToFarewell, syn, 10, 0), (ToKernel, syn, 50, 0)];
+    assert_eq!(crossed(&both), (true, false));
+    // The second has heard the first's FIN; one that is sent again acknowledges more.
+    let closed = [(ToFarewell, fin, 20, 60), (ToKernel, fin, 60, 21)];
+    assert_eq!(crossed(&closed), (false, false));
+    let closed = [(ToKernel, fin, 60, 20), (ToFarewell, fin, 20, 61)];
+    assert_eq!(crossed(&closed), (false, false));
+    let both = [
+        (ToFarewell, fin, 20, 60),
+        (ToKernel, fin, 60, 20),
+        (ToFarewell, fin, 20, 61),
+    ];
+    assert_eq!(crossed(&both), (false, true));
+    assert_eq!(crossed(&both[..1]), (false, false));
+}

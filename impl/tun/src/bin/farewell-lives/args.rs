@@ -11,7 +11,7 @@ use clap::Parser;
 #[derive(Parser, Clone, Debug)]
 #[command(name = "farewell-lives", version, about, max_term_width = 100)]
 #[command(
-    after_help = "Exit status: 0 all is well, 1 something is not, 2 usage, 3 it cannot run on this machine."
+    after_help = "Exit status: 0 all is well, 1 something is not, 2 usage, 3 it cannot run on this machine, 130 Ctrl-C."
 )]
 pub(crate) struct Args {
     /// How many lives: connections, and what follows on the same ends
@@ -41,9 +41,9 @@ pub(crate) struct Args {
     /// Writes every packet of both hosts into this file, for Wireshark
     #[arg(long, value_name = "FILE")]
     pub(crate) pcapng: Option<PathBuf>,
-    /// It is in a namespace of its own already
-    #[arg(long, hide = true)]
-    pub(crate) inside: bool,
+    /// It is in a namespace of its own already, and the one outside is this
+    #[arg(long, hide = true, value_name = "DEVICE:INODE", num_args = 0..=1, default_missing_value = "")]
+    pub(crate) inside: Option<String>,
 }
 
 impl Args {

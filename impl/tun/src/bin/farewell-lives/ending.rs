@@ -1,4 +1,12 @@
 //! How a life ends in its way, and whether what its users are told can be.
+//!
+//! Who must be told what before it is over:
+//! - who shuts down and waits: the end, after every byte; the engine's user besides that all of its own is acknowledged;
+//! - who closes second, whether it waits or not: the end, after every byte, before it closes at all;
+//! - the other end of a RST: "reset".
+//!
+//! Who closes first (or together with the other) without waiting, and who resets, has let go and is told nothing. In
+//! "both close at once" that can be both: then only the bytes before, and what is left afterwards, are judged.
 
 use farewell_tun::capture::Host;
 
@@ -120,7 +128,7 @@ impl Life {
         Ok(true)
     }
 
-    /// Nothing more to send; it goes on to read, or it closes.
+    /// Nothing more to send; it waits for what it must be told, or it closes, and nobody is told anything more.
     fn finish(&mut self, world: &mut World, host: Host, waits: bool) -> Result<(), String> {
         self.sides[host as usize].finished = true;
         if !waits {

@@ -68,7 +68,8 @@ impl End {
         }
     }
 
-    /// Whether the stack's user was told that the peer has acknowledged all. The kernel tells nobody.
+    /// Whether the stack's user was told that the peer has acknowledged all. The kernel tells nobody that: of it nothing more
+    /// than the end is waited for.
     pub(crate) fn is_told_closed(&self) -> bool {
         match self {
             End::Kernel(_) => true,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use farewell_tun::Faults;
 use farewell_tun::capture::Host;
+use farewell_tun::link::Crossed;
 use fastrand::Rng;
 
 /// How a life ends, and what follows.
@@ -63,6 +64,15 @@ impl Way {
         match self {
             Way::ReopenedByPeer | Way::ReopenedByItself => 2,
             _ => 1,
+        }
+    }
+
+    /// Whether what is to happen at once did, by what crossed on the link; none if nothing is to.
+    pub(crate) fn crossing(self, crossed: Crossed) -> Option<bool> {
+        match self {
+            Way::OpenAtOnce => Some(crossed.syns),
+            Way::CloseAtOnce => Some(crossed.fins),
+            _ => None,
         }
     }
 

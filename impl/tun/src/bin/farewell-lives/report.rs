@@ -6,7 +6,7 @@ use std::fmt::Write;
 use farewell::State;
 use farewell::tuple::Tuple;
 use farewell_tun::capture::Host;
-use farewell_tun::link::Counts;
+use farewell_tun::link::{Counts, Crossed};
 
 use crate::life::Outcome;
 use crate::plan::{Cell, Kind, Plan, Way, name};
@@ -32,6 +32,8 @@ struct Tally {
     reopened: u64,
     refused: u64,
     early: u64,
+    /// Lives in which what the way wants at once was under way at once.
+    crossed: u64,
     faults: Counts,
 }
 
@@ -48,12 +50,19 @@ pub(crate) struct Report {
 
 impl Report {
     /// A life is over.
-    pub(crate) fn count(&mut self, plan: &Plan, outcome: &Outcome, faults: &Counts) {
+    pub(crate) fn count(
+        &mut self,
+        plan: &Plan,
+        outcome: &Outcome,
+        faults: &Counts,
+        crossed: Crossed,
+    ) {
         let tally = self.cells.entry(plan.cell).or_default();
         tally.lives += 1;
         tally.reopened += u64::from(outcome.reopened);
         tally.refused += u64::from(outcome.refused);
         tally.early += u64::from(outcome.early);
+        tally.crossed += u64::from(plan.cell.way.crossing(crossed).unwrap_or(false));
         tally.faults.add(faults);
         self.incarnations += outcome.incarnations;
         self.v6 += u64::from(plan.v6);
@@ -77,12 +86,18 @@ impl Report {
         self.failures.is_empty() && self.strange.is_empty()
     }
 
-    /// What every run must have met, if it had a life for each cell: lives, faults of every kind, TIME_WAITs reopened.
+    /// What every run must have met, if it had a life for each cell: lives, in each of "at once" one in which both hosts'
+    /// segments crossed, faults of every kind, TIME_WAITs reopened.
     pub(crate) fn require_coverage(&mut self) {
         for n in 0..Cell::COUNT {
             let cell = Cell::of(n);
-            if self.cells.get(&cell).is_none_or(|t| t.lives == 0) {
+            let tally = self.cells.get(&cell).copied().unwrap_or_default();
+            if tally.lives == 0 {
                 self.strange.push(format!("no life: {cell}"));
+            } else if cell.way.crossing(Crossed::default()).is_some() && tally.crossed == 0 {
+                let lives = tally.lives;
+                self.strange
+                    .push(format!("nothing crossed in {lives} lives: {cell}"));
             }
         }
         for kind in Kind::ALL {
@@ -127,6 +142,7 @@ impl Report {
             sum.reopened += t.reopened;
             sum.refused += t.refused;
             sum.early += t.early;
+            sum.crossed += t.crossed;
             sum.faults.add(&t.faults);
         }
         sum
@@ -171,6 +187,12 @@ impl Report {
             text,
             "{} packets: {} lost, {} twice, {} overtaken, {} late",
             f.packets, f.lost, f.duplicated, f.reordered, f.delayed
+        );
+        let [open, close] = [Way::OpenAtOnce, Way::CloseAtOnce].map(|w| self.sum(|c| c.way == w));
+        let _ = writeln!(
+            text,
+            "crossed on the link: both SYNs in {} of {} lives that opened at once, both FINs in {} of {} that closed at once",
+            open.crossed, open.lives, close.crossed, close.lives
         );
         let _ = write!(
             text,
@@ -221,6 +243,18 @@ mod tests {
 
     /// A report of a life in each cell, as a run should be.
     fn whole(of: impl Fn(&Cell, &mut Outcome, &mut Counts) -> bool) -> Report {
+        whole_but(of, |_| CROSSED)
+    }
+
+    const CROSSED: Crossed = Crossed {
+        syns: true,
+        fins: true,
+    };
+
+    fn whole_but(
+        of: impl Fn(&Cell, &mut Outcome, &mut Counts) -> bool,
+        crossed: impl Fn(&Cell) -> Crossed,
+    ) -> Report {
         let mut report = Report::default();
         for n in 0..Cell::COUNT {
             let plan = Plan::new(1, n);
@@ -238,7 +272,7 @@ mod tests {
                 ..Outcome::default()
             };
             if of(&plan.cell, &mut outcome, &mut counts) {
-                report.count(&plan, &outcome, &counts);
+                report.count(&plan, &outcome, &counts, crossed(&plan.cell));
             }
         }
         report.require_coverage();
@@ -284,6 +318,25 @@ mod tests {
             true
         });
         assert!(!report.is_well());
+    }
+
+    /// "At once" that was one after the other, whatever else crossed.
+    #[test]
+    fn a_cell_in_which_nothing_crossed_is_not_well() {
+        let none = Crossed::default();
+        let [syns, fins] = [true, false].map(|syns| Crossed { syns, fins: !syns });
+        for (way, crossed) in [
+            (Way::OpenAtOnce, none),
+            (Way::OpenAtOnce, fins),
+            (Way::CloseAtOnce, none),
+            (Way::CloseAtOnce, syns),
+        ] {
+            let is_it = |c: &Cell| (c.way, c.first, c.kind) == (way, Host::Farewell, Kind::Loss);
+            let of = |c: &Cell| if is_it(c) { crossed } else { CROSSED };
+            let told = whole_but(|_, _, _| true, of).failures(1);
+            let cell = format!("{way}, farewell first, faults: loss");
+            assert_eq!(told, format!("nothing crossed in 1 lives: {cell}\n"));
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use clap::Parser;
 use farewell::State;
 use farewell_tun::device::DeviceError;
 use farewell_tun::driver::DriverError;
+use farewell_tun::namespace::{NamespaceError, enter, require_inside};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::args::Args;
@@ -20,18 +21,25 @@ use crate::world::{INTERFACE, World, WorldError};
 
 /// TIME_WAIT of Linux (`TCP_TIMEWAIT_LEN`), and some.
 const KERNELS_TIME_WAIT: Duration = Duration::from_secs(75);
+const USAGE: u8 = 2;
 const CANNOT_RUN: u8 = 3;
 
 /// Runs it, in a namespace of its own.
 pub(crate) fn main() -> ExitCode {
     let args = Args::parse();
-    if !args.inside {
-        return match farewell_tun::namespace::run_inside("--inside") {
-            Ok(status) => {
-                ExitCode::from(status.code().and_then(|c| c.try_into().ok()).unwrap_or(1))
+    let inside = match &args.inside {
+        Some(outside) => require_inside(outside),
+        None => enter().map(|never| match never {}),
+    };
+    if let Err(e) = inside {
+        let status = match e {
+            NamespaceError::NoTun | NamespaceError::NoUnshare | NamespaceError::NotAllowed => {
+                CANNOT_RUN
             }
-            Err(e) => fail(CANNOT_RUN, &e.to_string()),
+            NamespaceError::NotInside => USAGE,
+            _ => 1,
         };
+        return fail(status, &e.to_string());
     }
     match run(&args) {
         Ok(true) => ExitCode::SUCCESS,

@@ -24,6 +24,7 @@ const DRAINED_BY: Duration = Duration::from_secs(90);
 /// How long something is waited for. Where the machine is busy with other things, the time that this program did not get
 /// counts little, up to a bound.
 struct Patience {
+    may_take: Duration,
     last: Instant,
     left: Duration,
     until: Instant,
@@ -37,10 +38,16 @@ const BUSY: u32 = 10;
 impl Patience {
     fn new(now: Instant, may_take: Duration) -> Patience {
         Patience {
+            may_take,
             last: now,
             left: may_take,
             until: now + may_take * BUSY,
         }
+    }
+
+    /// The whole time again.
+    fn renew(&mut self, now: Instant) {
+        *self = Patience::new(now, self.may_take);
     }
 
     fn is_lost(&mut self, now: Instant) -> bool {
@@ -105,14 +112,9 @@ pub(crate) fn run(
             world.kernel_sockets()?;
             look_at = now + LOOK;
         }
-        if !wave.released
-            && wave
-                .open
-                .iter()
-                .all(|n| wave.lives.get(*n).is_some_and(Life::is_open))
-        {
+        if wave.release_if_open() {
             // They have their whole time from now on.
-            wave.released = true;
+            patience.renew(now);
             ready.extend(&wave.open);
         }
         if patience.is_lost(now) {
@@ -123,13 +125,22 @@ pub(crate) fn run(
     }
     wave.drain(world, report)?;
     for life in &wave.lives {
+        let crossed = world.driver.link().crossed(&life.tuple);
         let counts = world.driver.link_mut().forget(&life.tuple);
-        report.count(&life.plan, &life.outcome, &counts);
+        report.count(&life.plan, &life.outcome, &counts, crossed);
     }
     Ok(())
 }
 
 impl Wave {
+    /// Once all are open they may end; says whether that is now.
+    fn release_if_open(&mut self) -> bool {
+        let is_open = |n: &usize| self.lives.get(*n).is_some_and(Life::is_open);
+        let now = !self.released && self.open.iter().all(is_open);
+        self.released |= now;
+        now
+    }
+
     fn step(&mut self, world: &mut World, n: usize, report: &mut Report) {
         let Some(life) = self.lives.get_mut(n) else {
             return;
@@ -277,4 +288,31 @@ fn states(world: &mut World, tuple: &Tuple) -> String {
         "kernel {kernel}, farewell {}",
         world.driver.stack().state_between(tuple)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Looks every tenth of a second, from here to there: when patience is lost.
+    fn lost_at(patience: &mut Patience, tenths: std::ops::Range<u64>) -> Option<u64> {
+        let mut looks = tenths.map(|n| n * 100_000);
+        looks.find(|at| patience.is_lost(Instant(*at)))
+    }
+
+    #[test]
+    fn patience_that_is_renewed_is_whole() {
+        let mut patience = Patience::new(Instant(0), Duration::from_secs(10));
+        assert_eq!(lost_at(&mut patience, 1..90), None);
+        patience.renew(Instant(9_000_000));
+        assert_eq!(lost_at(&mut patience, 91..300), Some(19_000_000));
+    }
+
+    /// A program that gets no time is waited for, but not for ever.
+    #[test]
+    fn time_that_others_took_counts_little() {
+        let mut patience = Patience::new(Instant(0), Duration::from_secs(10));
+        assert!(!patience.is_lost(Instant(60_000_000)));
+        assert!(patience.is_lost(Instant(100_000_000)));
+    }
 }
