@@ -1,7 +1,7 @@
 //! Whether what came out at one instant can come from the specification's step.
 
 use farewell_model::endpoint::Endpoint;
-use farewell_model::endpoint::{Effects, Flags, Segment, TcpState};
+use farewell_model::endpoint::{Effects, Flags, Segment, TcpState, Timer};
 use farewell_model::seq::Seq;
 use farewell_model::spec::{Config, Spec, Tcb};
 
@@ -13,6 +13,8 @@ pub(super) struct View<'a> {
     pub(super) t: &'a Tcb,
     pub(super) fin_received: bool,
     pub(super) room: u32,
+    /// A closed window is probed.
+    pub(super) persists: bool,
 }
 
 impl<'a> View<'a> {
@@ -22,7 +24,13 @@ impl<'a> View<'a> {
             t,
             fin_received: o.fin_received,
             room: o.rcv_wnd.into(),
+            persists: Spec::armed(c, t).running.has(Timer::Persist),
         }
+    }
+
+    /// Whether the segment probes a closed window by an old number.
+    pub(super) fn is_old_probe(&self, s: &Segment) -> bool {
+        self.persists && is_pure_ack(s) && s.seq + 1 == self.t.snd_nxt
     }
 
     /// Whether the segment repeats what is in flight: same numbers, same text.
@@ -142,6 +150,9 @@ pub(super) fn group(
         let offered = s.ack + u32::from(s.wnd);
         let opens = edge.is_some_and(|e| e.before(offered));
         edge = Some(offered);
+        if before.is_old_probe(s) {
+            continue; // its timer ran out just before the input: it answers nothing
+        }
         if is_pure_ack(s) {
             if s.seq != t0.snd_nxt && s.seq != t1.snd_nxt && s.seq != covered {
                 return Err(Why::Sequence);

@@ -11,7 +11,7 @@ use farewell_model::spec::{Config, Spec, Tcb};
 use zerocopy::IntoBytes;
 
 use super::expectations::Expectation;
-use super::explain::is_pure_ack;
+use super::explain::{View, is_pure_ack};
 use super::freedom::{plain, strict};
 use super::odd::{Oddity, kind};
 use crate::subjects::Terms;
@@ -190,7 +190,7 @@ impl Oracle {
             self.each(&s, e, reply, seen, &mut next, &mut against);
         }
         self.time_round_trip(&next);
-        self.note(seen);
+        self.note(seen, self.is_probe(&self.states, seen));
         self.settle(next, against)
     }
 
@@ -247,8 +247,21 @@ impl Oracle {
             .unwrap_or_default()
     }
 
+    /// Whether a probe by an old number came out: it has no length, and counts as sent again all the same.
+    fn is_probe(&self, states: &[State], seen: &Seen) -> bool {
+        let c = self.plain();
+        states.iter().any(|s| {
+            let view = View::of(&c, &s.tcb);
+            seen.segments.iter().any(|o| view.is_old_probe(o))
+        })
+    }
+
     /// What is known without knowing the state.
-    fn note(&mut self, seen: &Seen) {
+    fn note(&mut self, seen: &Seen, probes: bool) {
+        if probes {
+            self.quiet = 0;
+            self.backoff += 1;
+        }
         for s in &seen.segments {
             if s.is(Flags::RST) {
                 continue;

@@ -47,16 +47,7 @@ impl Oracle {
             }
             states = next;
         }
-        self.note(seen);
-        // A probe by an old number has no length.
-        let probes = |s: &State| {
-            let old = |o: &Segment| is_pure_ack(o) && o.seq + 1 == s.tcb.snd_nxt;
-            Spec::armed(&c, &s.tcb).running.has(Timer::Persist) && seen.segments.iter().any(old)
-        };
-        if states.states.iter().any(probes) {
-            self.quiet = 0;
-            self.backoff += 1;
-        }
+        self.note(seen, self.is_probe(&states.states, seen));
         let mut next = Next::default();
         for s in &states.states {
             match self.in_time(*s, &c, seen) {
@@ -102,7 +93,6 @@ impl Oracle {
             next.add(clear(*s));
             return Ok(());
         }
-        let persists = Spec::armed(c, &s.tcb).running.has(Timer::Persist);
         if is_pure_ack(o) {
             let opens = self
                 .edge
@@ -113,14 +103,14 @@ impl Oracle {
                 }
                 next.add(clear(*s));
                 Ok(())
-            } else if persists && o.seq + 1 == s.tcb.snd_nxt {
+            } else if view.is_old_probe(o) {
                 next.add(*s);
                 Ok(())
             } else {
                 Err(Why::Sequence)
             };
         }
-        if persists && o.seq == s.tcb.snd_nxt {
+        if view.persists && o.seq == s.tcb.snd_nxt {
             let mut probed = *s;
             let mut out = Effects::default();
             Spec::step(
