@@ -7,6 +7,8 @@
 #                                      (LIVES, 216; root and a TUN) must fail; without names, for those that say `# Lives`
 #   fuzz/bugs/run.sh --oracle [NAME…]  the engine as a black box under the oracle instead: `conform run` (COUNT, 2000) must find
 #                                      a divergence, but for bugs that say `# Inside: why it cannot be seen from outside`
+#   fuzz/bugs/run.sh --packetdrill [NAME…]  the scripts of ../packetdrill/scripts instead (packetdrill as PACKETDRILL or in PATH):
+#                                      one must fail, but for bugs that say `# Scripts: why none fails`
 #
 # A patch is a diff against impl/src with two kinds of lines in front: `# Hazard N: what is planted` (N is the row in
 # HAZARDS.md), and where scripts do not find it `# Scenario: ID`, a world of `conform check` that does. No patch is about
@@ -23,7 +25,7 @@
 set -euo pipefail
 
 mode=conform
-if [[ ${1:-} == --lives || ${1:-} == --oracle ]]; then
+if [[ ${1:-} == --lives || ${1:-} == --oracle || ${1:-} == --packetdrill ]]; then
     mode=${1#--}
     shift
 fi
@@ -44,6 +46,12 @@ for name in "${@:-}"; do
     patches+=("${found[@]}")
 done
 
+packetdrill=${PACKETDRILL:-$(command -v packetdrill || true)}
+if [[ $mode == packetdrill && ! -x $packetdrill ]]; then
+    echo "run.sh: packetdrill is not installed (README, packetdrill): set PACKETDRILL to the program, or PATH" >&2
+    exit 2
+fi
+
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$work/target}
@@ -56,6 +64,7 @@ readonly QUICK=(--config 'profile.release.package.farewell.opt-level=0'
     --config 'profile.release.package.farewell-fuzz.opt-level=0')
 case $mode in
 lives) what=(-p farewell-tun --bin farewell-lives) ;;
+packetdrill) what=(-p farewell-packetdrill --lib) ;;
 oracle) what=(-p farewell-fuzz --no-default-features --bin conform) ;;
 *) what=(-p farewell-fuzz --bin conform) ;;
 esac
@@ -63,6 +72,7 @@ esac
 export GIT_CEILING_DIRECTORIES=$work
 tree=$work/tree said=$work/said
 conform=$CARGO_TARGET_DIR/release/conform lives=$CARGO_TARGET_DIR/release/farewell-lives
+library=$CARGO_TARGET_DIR/release/libfarewell_packetdrill.so
 
 mkdir "$tree"
 (
@@ -80,6 +90,16 @@ live() { timeout "$PATIENCE" "$lives" --lives "$LIVES" --seed "$SEED" --deadline
 scripts() { timeout "$PATIENCE" "$conform" scripts --count "$COUNT" --seed "$SEED" >"$said" 2>&1; }
 judge() { timeout "$PATIENCE" "$conform" run --subject farewell --count "$COUNT" --seed "$SEED" >"$said" 2>&1; }
 check() { timeout "$PATIENCE" "$conform" check "$1" >"$said" 2>&1; }
+# Says which scripts fail, a line each. What scripts expect stands in the tree, so that no bug changes it.
+packet_scripts() {
+    local script status=0
+    for script in fuzz/packetdrill/scripts/*.pkt; do
+        timeout 60 "$packetdrill" --so_filename="$library" "$script" >"$work/one" 2>&1 && continue
+        status=1
+        echo "$(basename "$script" .pkt): $(sed -n 's/^.*\.pkt:/line /p' "$work/one" | head -n 1)"
+    done >"$said"
+    return "$status"
+}
 # What a patch says of itself.
 of_patch() { sed -n "1,/^---/s/^# $2[: ]*//p" "$1"; }
 # Takes back whatever was planted; the new times of the files tell cargo.
@@ -94,6 +114,9 @@ build || fail "the unpatched tree does not build"
 if [[ $mode == lives ]]; then
     live || fail "the unpatched tree: lives go wrong"
     echo "no bug planted: $LIVES lives of seed $SEED, and all is well"
+elif [[ $mode == packetdrill ]]; then
+    packet_scripts || fail "the unpatched tree: scripts of packetdrill fail"
+    echo "no bug planted: all scripts of packetdrill pass"
 elif [[ $mode == oracle ]]; then
     judge || fail "the unpatched tree: the oracle finds a divergence"
     echo "no bug planted: all $COUNT scripts of seed $SEED conform"
@@ -141,6 +164,22 @@ by_lives() {
     fi
 }
 
+by_packetdrill() {
+    local failed first reason
+    reason=$(of_patch "$patch" Scripts)
+    packet_scripts || status=$?
+    failed=$(wc -l <"$said") first=$(sed -n '1s/:.*//p' "$said")
+    if ((failed > 0)) && [[ -n $reason ]]; then
+        caught="NOTHING: said to fail no script, and yet $first"
+    elif ((failed > 0)); then
+        caught="$failed scripts, first $first"
+    elif [[ -n $reason ]]; then
+        caught="not visible to scripts: $reason"
+    else
+        caught="NOTHING"
+    fi
+}
+
 by_oracle() {
     local found most reason
     reason=$(of_patch "$patch" Inside)
@@ -161,6 +200,7 @@ by_oracle() {
     fi
 }
 
+declare -A what_sees=([oracle]=" from outside" [packetdrill]=" to scripts")
 missed=0 inside=0 rows=()
 for patch in "${patches[@]}"; do
     name=$(basename "$patch" .patch)
@@ -174,6 +214,8 @@ for patch in "${patches[@]}"; do
         by_lives
     elif [[ $mode == oracle ]]; then
         by_oracle
+    elif [[ $mode == packetdrill ]]; then
+        by_packetdrill
     else
         by_scripts
     fi
@@ -190,6 +232,6 @@ for patch in "${patches[@]}"; do
     restore
 done
 echo
-if ((inside > 0)); then echo "$inside not visible from outside, each for its reason"; fi
+if ((inside > 0)); then echo "$inside not visible${what_sees[$mode]:-}, each for its reason"; fi
 echo "$((${#patches[@]} - missed - inside)) of ${#patches[@]} bugs caught, of $(printf '%s\n' "${rows[@]}" | sort -u | grep -c .) hazards"
 ((missed == 0))
