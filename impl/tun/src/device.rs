@@ -52,6 +52,16 @@ pub enum DeviceError {
     /// A name that no interface can have.
     #[error("{0:?} is no name of an interface: 1 to 15 characters, no slash and no space")]
     BadName(String),
+    /// The interface is there, and the kernel does not give it an address.
+    #[error("{name} cannot have the address {address}: {error}{}", hint(address))]
+    Address {
+        /// The interface.
+        name: String,
+        /// The address.
+        address: IpAddr,
+        /// What the kernel says.
+        error: io::Error,
+    },
     /// The interface was deleted.
     #[error("{0} is gone: it was deleted")]
     Gone(String),
@@ -75,12 +85,21 @@ pub enum DeviceError {
     },
 }
 
+fn hint(address: &IpAddr) -> &'static str {
+    match address {
+        IpAddr::V4(_) => "",
+        IpAddr::V6(_) => {
+            ": is IPv6 off (sysctl net.ipv6.conf.default.disable_ipv6, or ipv6.disable at boot)?"
+        }
+    }
+}
+
 /// How a TUN is made.
 #[derive(Clone, Debug)]
 pub struct TunConfig {
     /// The interface's name.
     pub name: String,
-    /// The kernel's addresses there, each with the length of its prefix.
+    /// The kernel's addresses there, each with the length of its prefix: of IPv4 one at most.
     pub addresses: Vec<(IpAddr, u8)>,
     /// Its MTU in bytes.
     pub mtu: u16,
@@ -115,20 +134,38 @@ impl Tun {
         if !Path::new("/dev/net/tun").exists() {
             return Err(DeviceError::NoTun);
         }
+        let refused = |address: IpAddr, error| DeviceError::Address {
+            name: config.name.clone(),
+            address,
+            error,
+        };
         let mut builder = DeviceBuilder::new()
             .name(name.as_str())
             .mtu(config.mtu)
             .tx_queue_len(config.queue);
-        for (address, prefix) in &config.addresses {
-            builder = match *address {
-                IpAddr::V4(ip) => builder.ipv4(ip, *prefix, None),
-                IpAddr::V6(ip) => builder.ipv6(ip, *prefix),
-            };
+        // The first of IPv4 comes with the interface, in which another would replace it.
+        let (v4, v6): (Vec<_>, Vec<_>) = config
+            .addresses
+            .iter()
+            .copied()
+            .partition(|a| a.0.is_ipv4());
+        if let Some((second, _)) = v4.get(1) {
+            let why = "it has another of IPv4 already, and this program can give it one";
+            return Err(refused(*second, io::Error::other(why)));
+        }
+        if let Some((IpAddr::V4(ip), prefix)) = v4.first() {
+            builder = builder.ipv4(*ip, *prefix, None);
         }
         let device = builder
             .build_sync()
             .map_err(|error| opening(&name, error))?;
         let tun = Tun { name, device };
+        for (address, prefix) in v6 {
+            if let IpAddr::V6(ip) = address {
+                let added = tun.device.add_address_v6(ip, prefix);
+                added.map_err(|error| refused(address, error))?;
+            }
+        }
         tun.device.set_nonblocking(true).map_err(|e| tun.error(e))?;
         Ok(tun)
     }

@@ -11,7 +11,12 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 use farewell_testing::{skip, tshark};
+use farewell_tun::Tun;
+use farewell_tun::device::{DeviceError, TunConfig};
+use farewell_tun::namespace::{self, NamespaceError};
 
 const ECHO: &str = env!("CARGO_BIN_EXE_farewell-echo");
 /// Set where the tests are in a namespace of their own.
@@ -21,29 +26,32 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Runs the test of that name in a namespace; true if this is the one that is in it.
 fn inside(test: &str) -> bool {
     if env::var_os(INSIDE).is_some() {
-        return true;
-    }
-    let root = rustix::process::geteuid().is_root();
-    let flags = if root { "-n" } else { "-rn" };
-    let unshare = |command: &Path| {
-        let mut unshare = Command::new("unshare");
-        unshare.args([flags, "--"]).arg(command);
-        unshare
-    };
-    // Another name than the default: a mistake would not reach anything of the host's.
-    let probe = unshare(Path::new(ECHO))
-        .args(["--tun", "farewell-probe", "--address", "10.99.0.2/99"])
-        .output();
-    let can = Path::new("/dev/net/tun").exists() && probe.is_ok_and(|o| o.status.code() == Some(2));
-    if !can {
-        skip(
-            "tun",
-            "a TUN in a network namespace needs /dev/net/tun, unshare (util-linux) and root",
-        );
-        return false;
+        // Another name than the default: a mistake would not reach anything of the host's.
+        let probe = Tun::open(&TunConfig {
+            name: "farewell-probe".into(),
+            addresses: Vec::new(),
+            mtu: 1500,
+            queue: 1_000,
+        });
+        return match probe {
+            Ok(_) => true,
+            Err(why @ (DeviceError::NoTun | DeviceError::NotAllowed)) => {
+                skip("tun", why);
+                false
+            }
+            Err(why) => panic!("{why}"),
+        };
     }
     let me = env::current_exe().expect("a test knows itself");
-    let output = unshare(&me)
+    let mut command = match namespace::command(&me) {
+        Ok(command) => command,
+        Err(why @ NamespaceError::Io(_)) => panic!("{why}"),
+        Err(why) => {
+            skip("tun", why);
+            return false;
+        }
+    };
+    let output = command
         .args(["--exact", test, "--nocapture", "--test-threads=1"])
         .env(INSIDE, "1")
         .output()
@@ -88,9 +96,13 @@ impl Server {
     }
 
     /// Ctrl-C; its last lines.
-    fn end(mut self) -> Vec<String> {
+    fn end(self) -> Vec<String> {
+        self.end_by(Signal::INT)
+    }
+
+    fn end_by(mut self, signal: Signal) -> Vec<String> {
         let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it runs");
+        rustix::process::kill_process(pid, signal).expect("it runs");
         let status = self.child.wait().expect("it ends");
         assert!(status.success(), "{status}");
         let rest = std::mem::replace(&mut self.lines, BufReader::new(empty()).lines());
@@ -274,6 +286,21 @@ fn what_cannot_be_is_said_in_a_line() {
         return;
     }
     let server = Server::start(&[]);
+    // Whatever the host's default: here a new interface has no IPv6.
+    let off = "/proc/sys/net/ipv6/conf/default/disable_ipv6";
+    if fs::write(off, "1").is_ok() {
+        let output = Command::new(ECHO)
+            .args(["--tun", "t6", "--address", "fd00:99::2/64"])
+            .output()
+            .expect("it is there");
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{err}");
+        assert!(
+            err.contains("t6 cannot have the address fd00:99::1"),
+            "{err}"
+        );
+        assert_eq!(err.lines().count(), 1, "{err}");
+    }
     for (args, status, why) in [
         (
             &["--address", "10.98.0.2/24"][..],
@@ -285,6 +312,11 @@ fn what_cannot_be_is_said_in_a_line() {
         (&["--tun", ""], 1, "no name of an interface"),
         (&["--tun", "sixteen-letters-"], 1, "no name of an interface"),
         (&["--address", "10.99.0.2"], 2, "no address with a prefix"),
+        (
+            &["--address", "10.98.0.2/24", "--address", "10.98.0.2/24"],
+            2,
+            "10.98.0.2 is given twice",
+        ),
         (
             &["--kernel", "10.98.0.1"],
             2,
@@ -308,4 +340,24 @@ fn what_cannot_be_is_said_in_a_line() {
     server.end();
     let interfaces = fs::read_to_string("/proc/self/net/dev").expect("proc");
     assert!(!interfaces.contains("farewell0"), "{interfaces}");
+}
+
+/// Whoever ends it by SIGTERM has the whole capture, and who does not end it all but the last moments.
+#[test]
+fn a_capture_is_not_cut_off() {
+    if !inside("a_capture_is_not_cut_off") {
+        return;
+    }
+    let file = capture_file("term");
+    let server = Server::start(&["--pcapng", file.to_str().expect("text")]);
+    echoes("10.99.0.2:7", 100);
+    let began = Instant::now();
+    // Two interfaces are less, and four segments with text more.
+    while fs::metadata(&file).expect("it is written").len() < 1_000 {
+        assert!(began.elapsed() < PATIENCE, "nothing is written out");
+        thread::sleep(Duration::from_millis(50));
+    }
+    let last = server.end_by(Signal::TERM);
+    assert!(last.last().expect("a line").starts_with("ended, "));
+    let _ = fs::remove_file(&file);
 }

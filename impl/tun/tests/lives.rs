@@ -4,9 +4,12 @@
 #![cfg(target_os = "linux")]
 
 use std::os::unix::fs::MetadataExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use farewell_testing::tshark;
+use rustix::process::{Pid, Signal, kill_process};
 
 /// "It cannot run on this machine."
 const CANNOT_RUN: i32 = 3;
@@ -94,5 +97,38 @@ fn the_network_of_the_host_is_refused() {
         assert_eq!(lives.status.code(), Some(2), "{inside}: {err}");
         assert!(err.contains("no network namespace of its own"), "{err}");
         assert_eq!(err.lines().count(), 1, "{err}");
+    }
+}
+
+/// A signal ends it, and nothing of it lives on: it is one process.
+#[test]
+fn a_signal_ends_it_in_order() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let mut lives = Command::new(env!("CARGO_BIN_EXE_farewell-lives"))
+            .args(["--lives", "1000000"])
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program is there");
+        let pid = Pid::from_child(&lives);
+        // Until it is in its namespace, has its TUN and catches signals.
+        let began = Instant::now();
+        let proc = format!("/proc/{}/net/dev", lives.id());
+        let is_up = || std::fs::read_to_string(&proc).is_ok_and(|t| t.contains("farewell0:"));
+        while !is_up() && lives.try_wait().expect("a child").is_none() {
+            assert!(began.elapsed() < Duration::from_secs(60), "no TUN");
+            thread::sleep(Duration::from_millis(20));
+        }
+        let _ = kill_process(pid, signal); // it may be over, for it cannot run
+        let output = lives.wait_with_output().expect("it ends");
+        let err = String::from_utf8_lossy(&output.stderr);
+        if output.status.code() == Some(CANNOT_RUN) {
+            farewell_testing::skip("tun", err.trim_end());
+            return;
+        }
+        assert_eq!(output.status.code(), Some(130), "{err}");
+        assert_eq!(
+            err.trim_end(),
+            "farewell-lives: interrupted: there is no report"
+        );
     }
 }

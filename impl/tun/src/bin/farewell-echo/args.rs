@@ -15,7 +15,7 @@ use farewell_tun::Faults;
 #[derive(Parser, Debug)]
 #[command(name = "farewell-echo", version, about, max_term_width = 100)]
 #[command(
-    after_help = "Exit status: 0 ended by Ctrl-C, 1 failed, 2 usage, 3 no TUN, or no right to it."
+    after_help = "Exit status: 0 ended by Ctrl-C or SIGTERM, 1 failed, 2 usage, 3 no TUN, or no right to it."
 )]
 pub(crate) struct Args {
     /// The interface that is made, and goes when the program ends
@@ -73,13 +73,21 @@ impl Args {
         if self.kernel.len() > self.address.len() {
             return Err(AddressError::Many(self.kernel.len(), self.address.len()));
         }
+        let ours: Vec<IpAddr> = self.address.iter().map(|n| n.ip).collect();
+        for (n, ip) in ours.iter().enumerate() {
+            if ours.iter().take(n).any(|o| o == ip) {
+                return Err(AddressError::Twice(*ip));
+            }
+        }
         let given = self.kernel.iter().map(Some).chain(std::iter::repeat(None));
         let each = self.address.iter().zip(given).map(|(network, given)| {
             let kernel = match given {
                 Some(ip) => *ip,
-                None => network.neighbour(),
+                None => network
+                    .neighbour(&ours)
+                    .ok_or(AddressError::Full(*network))?,
             };
-            if !network.has(kernel) || kernel == network.ip {
+            if !network.has(kernel) || ours.contains(&kernel) {
                 return Err(AddressError::Elsewhere(kernel, *network));
             }
             Ok((kernel, network.prefix))
@@ -104,6 +112,10 @@ pub(crate) enum AddressError {
     Prefix(u8, u8),
     #[error("{0} is the network itself, its broadcast address, or no address of a host")]
     NoHost(IpAddr),
+    #[error("{0} is given twice: each --address is another one")]
+    Twice(IpAddr),
+    #[error("the network of {0} has no address left for the kernel")]
+    Full(Network),
     #[error("--kernel {0} is not another address of the network of {1}")]
     Elsewhere(IpAddr, Network),
     #[error("{0} times --kernel for {1} networks")]
@@ -163,14 +175,19 @@ impl Network {
             && same.bits() | self.hosts() == self.bits() | self.hosts()
     }
 
-    /// The first host of the network, or the second if that is this one.
-    fn neighbour(&self) -> IpAddr {
+    /// The first host of the network that is none of these, if there is one.
+    fn neighbour(&self, taken: &[IpAddr]) -> Option<IpAddr> {
         let network = self.bits() & !self.hosts();
-        let first = if self.bits() == network + 1 { 2 } else { 1 };
-        match self.ip {
-            IpAddr::V4(_) => Ipv4Addr::from_bits((network + first) as u32).into(),
-            IpAddr::V6(_) => Ipv6Addr::from_bits(network + first).into(),
-        }
+        let host = |n: u128| -> IpAddr {
+            match self.ip {
+                IpAddr::V4(_) => Ipv4Addr::from_bits((network + n) as u32).into(),
+                IpAddr::V6(_) => Ipv6Addr::from_bits(network + n).into(),
+            }
+        };
+        let mut hosts = (1..=self.hosts()).map(host);
+        hosts
+            .find(|ip| !taken.contains(ip))
+            .filter(|ip| self.has(*ip))
     }
 }
 
@@ -196,6 +213,33 @@ mod tests {
         }
         let given = args(&["--kernel", "10.99.0.9"]).kernels();
         assert_eq!(given.unwrap()[0], ("10.99.0.9".parse().unwrap(), 24));
+    }
+
+    /// No address of the server's is the kernel's, whichever comes first.
+    #[test]
+    fn the_kernel_gets_an_address_that_is_free() {
+        let kernels = |words: &[&str]| {
+            let kernels = args(words).kernels()?;
+            Ok(kernels.iter().map(|k| k.0.to_string()).collect())
+        };
+        let two = ["--address", "10.99.0.1/24", "--address", "10.99.0.2/24"];
+        let free: Vec<String> = vec!["10.99.0.3".into(); 2];
+        assert_eq!(kernels(&two), Ok(free));
+        let [one, other]: [IpAddr; 2] = ["10.99.0.1", "10.99.0.2"].map(|a| a.parse().unwrap());
+        let full = ["--address", "10.99.0.1/30", "--address", "10.99.0.2/30"];
+        let network = Network {
+            ip: one,
+            prefix: 30,
+        };
+        assert_eq!(kernels(&full), Err(AddressError::Full(network)));
+        let twice = ["--address", "10.99.0.2/24", "--address", "10.99.0.2/16"];
+        assert_eq!(kernels(&twice), Err(AddressError::Twice(other)));
+        let [a, b, c, d] = two;
+        let given = kernels(&[a, b, c, d, "--kernel", "10.99.0.2"]);
+        assert!(
+            matches!(given, Err(AddressError::Elsewhere(..))),
+            "{given:?}"
+        );
     }
 
     #[test]

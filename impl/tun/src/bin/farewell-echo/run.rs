@@ -1,4 +1,4 @@
-//! From the command line to Ctrl-C.
+//! From the command line to Ctrl-C or SIGTERM.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -60,7 +60,7 @@ impl From<CaptureError> for EchoError {
     }
 }
 
-/// Serves until Ctrl-C.
+/// Serves until Ctrl-C or SIGTERM.
 pub(crate) fn main() -> ExitCode {
     match serve(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -80,6 +80,10 @@ pub(crate) fn main() -> ExitCode {
 fn serve(args: &Args) -> Result<(), EchoError> {
     let clock = Monotonic::new();
     let kernels = args.kernels()?;
+    // One network may have several addresses of ours, and one of the kernel's.
+    let mut addresses = kernels.clone();
+    addresses.sort_unstable();
+    addresses.dedup();
     let ended = Arc::new(AtomicBool::new(false));
     let end = Arc::clone(&ended);
     ctrlc::set_handler(move || end.store(true, Ordering::Relaxed))?;
@@ -101,7 +105,7 @@ fn serve(args: &Args) -> Result<(), EchoError> {
     };
     let tun = Tun::open(&TunConfig {
         name: args.tun.clone(),
-        addresses: kernels.clone(),
+        addresses,
         mtu: 1500,
         queue: 1_000,
     })?;
@@ -121,7 +125,9 @@ fn serve(args: &Args) -> Result<(), EchoError> {
     while !ended.load(Ordering::Relaxed) {
         turn(&mut driver, &clock, &mut servants)?;
         servants.lose_patience(driver.stack_mut(), clock.now());
-        census.look(driver.stack(), clock.now())?;
+        if census.look(driver.stack(), clock.now())? {
+            driver.flush()?; // whoever looks at the capture, or kills us, has all but the last second
+        }
         driver.wait(clock.now(), LOOK)?;
     }
     // Nobody new; whoever is there hears a FIN or a RST.
@@ -203,19 +209,21 @@ impl Census {
         }
     }
 
-    fn look(&mut self, stack: &Stack<Heap>, now: Instant) -> io::Result<()> {
+    /// Says whether a second was over.
+    fn look(&mut self, stack: &Stack<Heap>, now: Instant) -> io::Result<bool> {
         if now < self.next {
-            return Ok(());
+            return Ok(false);
         }
         self.next = now + SECOND;
         if self.full {
-            return say(&format!("{}\n", stack.census(now)));
+            say(&format!("{}\n", stack.census(now)))?;
+            return Ok(true);
         }
         let line = line(stack);
         if line != self.last {
             say(&line)?;
             self.last = line;
         }
-        Ok(())
+        Ok(true)
     }
 }

@@ -44,12 +44,14 @@ struct Served {
     last: bool,
     /// Its own FIN is on its way; the peer's end is waited for, so that nothing is cut off by a RST.
     shut: bool,
-    /// It is over by then, if the peer does not end it: nobody is waited for whose answer is out.
-    until: Option<Instant>,
+    /// It is over by then, if the peer does not end it: nobody holds a place that others want for nothing.
+    until: Instant,
 }
 
-/// A peer whose answer is out has this long to end.
+/// A peer has this long to say its request, and once it has its answer, to end.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// A peer of the echo may be silent, or not listen, for so long.
+const IDLE: Duration = Duration::from_secs(120);
 
 /// All connections that are served.
 pub(crate) struct Servants {
@@ -94,7 +96,7 @@ impl Servants {
 
     /// Drops those whose peers do not end.
     pub(crate) fn lose_patience(&mut self, stack: &mut Stack<Heap>, now: Instant) {
-        let late = |s: &Served| s.until.is_some_and(|until| until <= now);
+        let late = |s: &Served| s.until <= now;
         let late = self.served.iter().filter(|(_, s)| late(s));
         let late: Vec<Handle> = late.map(|(handle, _)| *handle).collect();
         for handle in late {
@@ -113,7 +115,11 @@ impl Servants {
                 unsaid: VecDeque::new(),
                 last: false,
                 shut: false,
-                until: None,
+                until: now
+                    + match service {
+                        Service::Echo => IDLE,
+                        Service::Http => PATIENCE,
+                    },
             };
             self.served.insert(handle, served);
             self.go_on(stack, now, handle);
@@ -170,7 +176,7 @@ impl Served {
             }
             if self.last && self.unsaid.is_empty() && !self.shut {
                 self.shut = true;
-                self.until = Some(now + PATIENCE);
+                self.until = now + PATIENCE;
                 if stack.shutdown(now, handle).is_err() {
                     return false;
                 }
@@ -178,6 +184,9 @@ impl Served {
             }
             if !moved {
                 return true;
+            }
+            if self.service == Service::Echo && !self.shut {
+                self.until = now + IDLE;
             }
         }
     }
@@ -250,7 +259,67 @@ pub(crate) fn line(stack: &Stack<Heap>) -> String {
 mod tests {
     use super::*;
     use farewell::Config;
-    use farewell::stack::{Limits, Secrets};
+    use farewell::stack::{Limits, Reuse, Secrets};
+
+    /// A stack at this address.
+    fn stack(ip: [u8; 4]) -> Stack<Heap> {
+        let (config, secrets) = (Config::default(), Secrets::new([ip[3]; 64]));
+        let heap = Heap::new(4096, 4096, 1 << 16);
+        let mut stack = Stack::new(config, Limits::default(), secrets, heap, Instant(0)).unwrap();
+        stack.add_address(ip.into()).unwrap();
+        stack
+    }
+
+    /// A client that says this to a service, and whatever the echo says again it leaves: after how many seconds its
+    /// connection is no longer served.
+    fn served_for(service: Service, says: &[(u64, &[u8])]) -> u64 {
+        let (mut client, mut server) = (stack([10, 0, 0, 1]), stack([10, 0, 0, 2]));
+        let at = ([10, 0, 0, 2], service.port());
+        let listener = server.listen(at.into(), 8, Reuse::No).unwrap();
+        let mut servants = Servants::new(HashMap::from([(listener, service)]));
+        let handle = client
+            .connect(Instant(0), None, at.into(), Reuse::No)
+            .unwrap();
+        let mut buf = vec![0; 1 << 16];
+        for second in 0..1_000 {
+            let now = Instant(second * 1_000_000);
+            for (_, text) in says.iter().filter(|s| s.0 == second) {
+                assert_eq!(client.send(now, handle, text).unwrap(), text.len());
+            }
+            for _ in 0..8 {
+                for asks in [true, false] {
+                    let (from, to) = match asks {
+                        true => (&mut client, &mut server),
+                        false => (&mut server, &mut client),
+                    };
+                    from.handle_timeout(now);
+                    while let Some(sent) = from.poll_transmit(now, &mut buf).unwrap() {
+                        to.handle_batch(now, &[&buf[..sent.len]]);
+                    }
+                }
+                servants.serve(&mut server, now);
+            }
+            servants.lose_patience(&mut server, now);
+            if second > 0 && servants.served.is_empty() {
+                return second;
+            }
+        }
+        panic!("it is served for ever");
+    }
+
+    /// Who says nothing, or a part of a request, holds a place for a while only.
+    #[test]
+    fn who_does_not_end_is_not_served_for_ever() {
+        assert_eq!(served_for(Service::Http, &[]), 10);
+        assert_eq!(served_for(Service::Http, &[(1, b"GET")]), 10);
+        let slow: Vec<(u64, &[u8])> = (1..9).map(|n| (n, &b"x"[..])).collect();
+        assert_eq!(served_for(Service::Http, &slow), 10);
+        // Its answer is out after three seconds, and it does not close.
+        let asks = [(3, &b"GET / HTTP/1.0\n\n"[..])];
+        assert_eq!(served_for(Service::Http, &asks), 13);
+        assert_eq!(served_for(Service::Echo, &[]), 120);
+        assert_eq!(served_for(Service::Echo, &[(1, b"a"), (100, b"b")]), 220);
+    }
 
     fn ask(request: &str) -> Option<String> {
         let (config, secrets) = (Config::default(), Secrets::new([0; 64]));

@@ -11,7 +11,7 @@ use clap::Parser;
 #[derive(Parser, Clone, Debug)]
 #[command(name = "farewell-lives", version, about, max_term_width = 100)]
 #[command(
-    after_help = "Exit status: 0 all is well, 1 something is not, 2 usage, 3 it cannot run on this machine, 130 Ctrl-C."
+    after_help = "Exit status: 0 all is well, 1 something is not, 2 usage, 3 it cannot run on this machine, 130 Ctrl-C or SIGTERM."
 )]
 pub(crate) struct Args {
     /// How many lives: connections, and what follows on the same ends

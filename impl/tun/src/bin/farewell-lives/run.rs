@@ -23,6 +23,7 @@ use crate::world::{INTERFACE, World, WorldError};
 const KERNELS_TIME_WAIT: Duration = Duration::from_secs(75);
 const USAGE: u8 = 2;
 const CANNOT_RUN: u8 = 3;
+const INTERRUPTED: u8 = 130;
 
 /// Runs it, in a namespace of its own.
 pub(crate) fn main() -> ExitCode {
@@ -45,8 +46,10 @@ pub(crate) fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(WorldError::Driver(DriverError::Device(
-            e @ (DeviceError::NoTun | DeviceError::NotAllowed),
+            // Its addresses are its own: one that is refused is a machine without that family.
+            e @ (DeviceError::NoTun | DeviceError::NotAllowed | DeviceError::Address { .. }),
         ))) => fail(CANNOT_RUN, &e.to_string()),
+        Err(e @ WorldError::Interrupted) => fail(INTERRUPTED, &e.to_string()),
         Err(e) => fail(1, &e.to_string()),
     }
 }

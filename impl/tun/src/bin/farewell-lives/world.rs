@@ -4,6 +4,8 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use farewell::stack::{BindError, Event, Handle, Heap, Limits, ListenerId, Reuse, Secrets};
@@ -67,6 +69,12 @@ pub(crate) enum WorldError {
     /// The kernel's states.
     #[error(transparent)]
     Diag(#[from] DiagError),
+    /// Ctrl-C or SIGTERM.
+    #[error("interrupted: there is no report")]
+    Interrupted,
+    /// Signals.
+    #[error("Ctrl-C cannot be caught: {0}")]
+    Signal(#[from] ctrlc::Error),
     /// Waiting.
     #[error("epoll: {0}")]
     Wait(#[from] Errno),
@@ -123,6 +131,7 @@ pub(crate) struct World {
     /// The most connections in ESTABLISHED at once.
     pub(crate) peak: usize,
     events: Vec<epoll::Event>,
+    interrupted: Arc<AtomicBool>,
 }
 
 /// Tokens of the device and of the listeners; sockets come after.
@@ -132,6 +141,9 @@ const TOKENS: u64 = 3;
 impl World {
     /// Makes the TUN, the stack, and listeners on both.
     pub(crate) fn new(args: &Args) -> Result<World, WorldError> {
+        let interrupted = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&interrupted);
+        ctrlc::set_handler(move || seen.store(true, Ordering::Relaxed))?;
         let clock = Monotonic::new();
         let tun = Tun::open(&TunConfig {
             name: INTERFACE.into(),
@@ -166,6 +178,7 @@ impl World {
             seen: [[false; State::ALL.len()]; 2],
             peak: 0,
             events: Vec::with_capacity(1024),
+            interrupted,
         })
     }
 
@@ -232,6 +245,10 @@ impl World {
 
     /// Moves packets, and collects what happened, waiting so long at most if nothing has.
     pub(crate) fn turn(&mut self, at_most: Duration) -> Result<Vec<Happened>, WorldError> {
+        if self.interrupted.load(Ordering::Relaxed) {
+            self.driver.flush()?;
+            return Err(WorldError::Interrupted);
+        }
         let mut happened = Vec::new();
         let mut more = false;
         for _ in 0..8 {
