@@ -2,7 +2,6 @@
 //! and it and other stacks under the oracle.
 
 use std::ffi::OsString;
-use std::path::Path;
 use std::process::ExitCode;
 
 use farewell_fuzz::{oracle, scripts};
@@ -20,13 +19,7 @@ fn main() -> ExitCode {
     match args.get(1).and_then(|a| a.to_str()) {
         Some("scripts") => scripts::run(rest),
         Some("run") => oracle::command::run(rest),
-        Some("replay")
-            if rest
-                .first()
-                .is_some_and(|f| oracle::command::is_script(Path::new(f))) =>
-        {
-            oracle::command::replay(rest)
-        }
+        Some("replay") if oracle::command::is_ours(rest) => oracle::command::replay(rest),
         _ => worlds(args),
     }
 }
@@ -39,7 +32,7 @@ fn worlds(args: Vec<OsString>) -> ExitCode {
 #[cfg(not(feature = "worlds"))]
 fn worlds(_: Vec<OsString>) -> ExitCode {
     eprintln!(
-        "conform: built without the feature `worlds`: only scripts, run and replay of a script are here"
+        "conform: built without the feature `worlds`: only scripts, run and replay of a script (replay FILE) are here"
     );
     ExitCode::from(2)
 }

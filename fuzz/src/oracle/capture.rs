@@ -1,5 +1,6 @@
-//! A run as a capture that Wireshark and tshark read: the subject's view, with what its user did and which states explain it
-//! in the comments of the packet that follows; what comes after the last packet, in that of the last.
+//! A run as a capture that Wireshark and tshark read: both hosts' views, the subject's and its peer's. Each packet is in its
+//! sender's and then, at the same time, in its receiver's: nothing is between them. What the user did and which states explain
+//! it is in the comments of the packet that follows; what comes after the last packet, in that of the last.
 
 use std::time::Duration;
 
@@ -9,20 +10,25 @@ use farewell_model::report::pcapng::{Capture, CaptureError};
 use super::drive::{Moment, Run};
 use super::ladder::{came, input_words, states};
 
-/// The bytes of a capture of a run, on one interface of that name.
+/// The name of the other interface.
+pub const PEER: &str = "peer";
+
+/// The bytes of a capture of a run: an interface of the subject's name, and [`PEER`].
 ///
 /// # Errors
 ///
 /// The format cannot say it.
-pub fn capture(interface: &str, run: &Run) -> Result<Vec<u8>, CaptureError> {
-    let mut w = Capture::new(&[interface])?;
+pub fn capture(subject: &str, run: &Run) -> Result<Vec<u8>, CaptureError> {
+    let mut w = Capture::new(&[subject, PEER])?;
     let mut packets = run.packets.iter();
     let mut last = Duration::ZERO;
     // What happens at one moment is a microsecond apart.
     let mut write = |w: &mut Capture, count: usize| {
-        for (at, _, bytes) in packets.by_ref().take(count) {
+        for (at, out, bytes) in packets.by_ref().take(count) {
             last = Duration::from_micros(*at).max(last + Duration::from_micros(1));
-            w.packet(0, last, bytes.clone())?;
+            for interface in if *out { [0, 1] } else { [1, 0] } {
+                w.packet(interface, last, bytes.clone())?;
+            }
         }
         Ok::<_, CaptureError>(())
     };

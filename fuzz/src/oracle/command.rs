@@ -1,7 +1,8 @@
 //! `conform run`: a stack under the oracle; `conform replay`: one script of it again.
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -23,6 +24,9 @@ const REPLAY: &str = "write conform replay FILE [--subject NAME] [--pcapng OUT]"
 const USAGE: &str = "usage: conform run --subject NAME [--count N] [--seed N] [--mutation NAME] [--expect FILE] [--save FOLDER] [--as-found] [--wait-at-most MILLISECONDS]
        conform run --freedom     what is not compared, and why
        conform replay FILE [--subject NAME] [--pcapng OUT]";
+
+/// The largest file that is read: far more than any script needs.
+const LARGEST: u64 = 10_000_000;
 
 /// The status where a stack cannot be had on this machine.
 const CANNOT: u8 = 4;
@@ -166,7 +170,15 @@ pub fn run(args: &[OsString]) -> ExitCode {
 }
 
 fn read(file: &Path) -> Result<String, Usage> {
-    std::fs::read_to_string(file).map_err(|why| Usage(format!("{}: {why}", file.display())))
+    let mut text = String::new();
+    File::open(file)
+        .and_then(|f| f.take(LARGEST + 1).read_to_string(&mut text))
+        .map_err(|why| Usage(format!("cannot read {}: {why}", file.display())))?;
+    if text.len() as u64 > LARGEST {
+        let name = file.display();
+        return Err(Usage(format!("{name} has more than {LARGEST} bytes")));
+    }
+    Ok(text)
 }
 
 /// The known divergences of a stack.
@@ -252,8 +264,8 @@ fn write(file: &Path, bytes: &[u8]) -> Result<(), Usage> {
     write_whole(file, bytes).map_err(|why| Usage(format!("cannot write {}: {why}", file.display())))
 }
 
-fn write_capture(file: &Path, interface: &str, run: &Run) -> Result<(), Usage> {
-    let bytes = capture(interface, run).map_err(|why| Usage(why.to_string()))?;
+fn write_capture(file: &Path, subject: &str, run: &Run) -> Result<(), Usage> {
+    let bytes = capture(subject, run).map_err(|why| Usage(why.to_string()))?;
     write(file, &bytes)
 }
 
@@ -270,9 +282,21 @@ fn saved(stack: &dyn Stack, mutation: Option<Mutation>, f: &Finding) -> String {
     )
 }
 
-/// Whether the file is one of ours, so that `conform replay` need not ask the model.
-pub fn is_script(file: &Path) -> bool {
-    let text = std::fs::read_to_string(file).unwrap_or_default();
+/// Whether these arguments of `conform replay` are for [`replay`]: their file is a script, or cannot be read. What else there
+/// is to play again is the model's.
+pub fn is_ours(args: &[OsString]) -> bool {
+    let mut words = args.iter();
+    while let Some(word) = words.next() {
+        match option(word, &mut words) {
+            Ok((_, Some(_))) => {}
+            Ok((_, None)) => return read(Path::new(word)).map_or(true, |text| is_script(&text)),
+            Err(_) => return false,
+        }
+    }
+    false
+}
+
+fn is_script(text: &str) -> bool {
     text.lines()
         .any(|l| l.starts_with("subject ") || l.starts_with("peer-isn "))
 }

@@ -133,12 +133,20 @@ fn a_run_is_a_capture_that_tshark_reads() {
     let text = std::fs::read_to_string(format!("{folder}/fin-overfills.txt")).unwrap();
     let run = drive(&Smoltcp, &Script::read(&text).unwrap(), &[]).unwrap();
     std::fs::write(&to, capture("smoltcp", &run).unwrap()).unwrap();
-    let read = tshark::read(&to, &["frame.interface_name", "tcp.srcport"]);
+    let fields = ["frame.interface_name", "tcp.srcport", "frame.time_epoch"];
+    let read = tshark::read(&to, &fields);
     std::fs::remove_file(&to).unwrap();
-    let port = |out: bool| if out { "80" } else { "4242" };
-    let packets = run.packets.iter();
-    let sent: Vec<_> = packets
-        .map(|(_, out, _)| vec!["smoltcp".to_owned(), port(*out).to_owned()])
-        .collect();
-    assert_eq!(read, sent);
+    assert_eq!(read.len(), 2 * run.packets.len());
+    for (both, (_, out, _)) in read.chunks(2).zip(&run.packets) {
+        // Out at its sender, in at its receiver, at the same time.
+        let (views, port) = if *out {
+            (["smoltcp", "peer"], "80")
+        } else {
+            (["peer", "smoltcp"], "4242")
+        };
+        for (seen, view) in both.iter().zip(views) {
+            assert_eq!(seen[..2], [view, port]);
+        }
+        assert_eq!(both[0][2], both[1][2]);
+    }
 }

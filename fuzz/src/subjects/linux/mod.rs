@@ -1,0 +1,163 @@
+//! The TCP of the Linux kernel as a [`Stack`], in real time: through a TUN, in a network namespace of its own. Each script
+//! has a port of its own, so that many run at once. Wherever the user's interface cannot do what RFC 9293's calls do, the
+//! call is refused and nothing happens: between SYN and the end of the handshake a passive open has no socket yet.
+//!
+//! The window is four bytes by the route's metric. Linux offers it whatever has not been read, see [`Terms::steady_window`].
+
+mod calls;
+mod wire;
+
+use std::net::SocketAddrV4;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use farewell_model::endpoint::{Flags, MAX_DATA};
+use farewell_tun::device::Sent;
+use farewell_tun::Device;
+use farewell_tun::namespace::{self, NamespaceError};
+
+use super::{Stack, Terms};
+use crate::oracle::packet::{self, PEER, SUBJECT};
+use crate::subject::{Input, Micros, Output, Subject, SubjectError};
+use calls::User;
+use wire::{HERE, THERE, readdress, wire};
+
+/// An answer that is given at once has come by then.
+const AT_ONCE: Duration = Duration::from_millis(10);
+const FIRST_PORT: u16 = 1_024;
+/// `tcp_fin_timeout`.
+const FIN_WAIT_2: u64 = 20;
+/// TCP_TIMEWAIT_LEN: nothing makes it shorter.
+const TIME_WAIT: u64 = 60;
+
+/// The kernel.
+#[derive(Clone, Copy, Debug)]
+pub struct Linux;
+
+impl Stack for Linux {
+    fn name(&self) -> &'static str {
+        "linux"
+    }
+
+    fn terms(&self) -> Terms {
+        Terms {
+            buffer: MAX_DATA as u8,
+            time_wait: TIME_WAIT * 1_000_000,
+            fin_wait_2: Some(FIN_WAIT_2 * 1_000_000),
+            tells: false,
+            full_close: true,
+            steady_window: true,
+            whole_windows: true,
+            watched: 28,
+        }
+    }
+
+    fn at_once(&self) -> usize {
+        1_000
+    }
+
+    fn elsewhere(&self) -> Result<Option<ExitCode>, SubjectError> {
+        let first = std::env::args_os().nth(1).unwrap_or_default();
+        let Some(outside) = namespace::outside(&first) else {
+            let Err(why) = namespace::enter();
+            return Err(broken(&why));
+        };
+        match namespace::require_inside(outside) {
+            Ok(()) => Ok(None),
+            Err(why @ NamespaceError::NotInside) => {
+                eprintln!("conform: linux: {why}");
+                Ok(Some(ExitCode::from(2)))
+            }
+            Err(why) => Err(broken(&why)),
+        }
+    }
+
+    fn start(&self) -> Result<Box<dyn Subject>, SubjectError> {
+        static PORTS: AtomicU16 = AtomicU16::new(FIRST_PORT);
+        drop(wire()?);
+        let port = PORTS.fetch_add(1, Ordering::Relaxed).max(FIRST_PORT);
+        Ok(Box::new(Host {
+            here: SocketAddrV4::new(HERE, port),
+            began: Instant::now(),
+            user: User::None,
+            read: Vec::new(),
+            sent: None,
+            repeats: false,
+        }))
+    }
+}
+
+fn broken(why: &dyn std::fmt::Display) -> SubjectError {
+    SubjectError::Broken(why.to_string())
+}
+
+struct Host {
+    here: SocketAddrV4,
+    began: Instant,
+    user: User,
+    read: Vec<Output>,
+    /// The number behind all that was sent.
+    sent: Option<u32>,
+    /// Something was sent again, and is not acknowledged yet: the congestion window is a segment.
+    repeats: bool,
+}
+
+impl Host {
+    fn ends(&self) -> (packet::Socket, packet::Socket) {
+        ((HERE.octets(), self.here.port()), (THERE.octets(), PEER.1))
+    }
+
+    /// Notes whether text or FIN is sent again.
+    fn note(&mut self, bytes: &[u8]) {
+        let Ok(s) = packet::read(bytes, SUBJECT, PEER) else {
+            return;
+        };
+        if s.seq_len() == 0 || s.is(Flags::RST) {
+            return;
+        }
+        let end = (s.seq + s.seq_len()).raw();
+        match self.sent {
+            Some(sent) if end.wrapping_sub(sent) as i32 <= 0 => self.repeats = true,
+            _ => self.sent = Some(end),
+        }
+    }
+}
+
+impl Subject for Host {
+    fn input(&mut self, _: Micros, input: Input) -> Result<(), SubjectError> {
+        let reply = match input {
+            Input::Call(call, _) => self.call(call),
+            Input::Packet(bytes, _) => {
+                let (here, there) = self.ends();
+                let packet = readdress(bytes, there, here).ok_or_else(|| broken(&"no packet"))?;
+                match wire()?.tun.send(&packet).map_err(|e| broken(&e))? {
+                    Sent::Done => Ok(()),
+                    Sent::Later | Sent::Lost => Err(broken(&"the TUN lost a packet")),
+                }
+            }
+        };
+        sleep(AT_ONCE);
+        self.accept()?;
+        reply
+    }
+
+    fn advance(&mut self, to: Micros, out: &mut dyn FnMut(Micros, Output)) {
+        if let Some(rest) = Duration::from_micros(to).checked_sub(self.began.elapsed()) {
+            sleep(rest);
+        }
+        self.read.drain(..).for_each(|read| out(to, read));
+        let came = wire().and_then(|mut wire| {
+            wire.drain()?;
+            Ok(wire.came.remove(&self.here.port()).unwrap_or_default())
+        });
+        // Who cannot say it here will with the next input.
+        for packet in came.unwrap_or_default() {
+            if let Some(packet) = readdress(packet, SUBJECT, PEER) {
+                self.note(&packet);
+                out(to, Output::Packet(packet));
+            }
+        }
+    }
+}
