@@ -14,8 +14,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use farewell_model::endpoint::{Flags, MAX_DATA};
-use farewell_tun::device::Sent;
 use farewell_tun::Device;
+use farewell_tun::device::Sent;
 use farewell_tun::namespace::{self, NamespaceError};
 
 use super::{Stack, Terms};
