@@ -16,7 +16,7 @@ use super::script::{Peer, Script, Step};
 use super::set::{Oracle, Seen, Stop, Unexplained, Why};
 use crate::subject::{Input, Micros, Output, Subject, SubjectError};
 use crate::subjects::{Stack, Terms};
-use crate::targets::lockstep::Anchor;
+use crate::targets::lockstep::has_connection;
 
 /// The window of a peer into which everything fits.
 const WIDE: u8 = 60;
@@ -313,31 +313,15 @@ impl Driver<'_> {
     /// The peer's segment, with numbers.
     fn segment(&self, p: &Peer) -> Segment {
         let o = self.oracle.observed();
-        let known = !matches!(
-            o.state,
-            TcpState::Closed | TcpState::Listen | TcpState::SynSent
-        );
+        let known = has_connection(o.state);
         let initial = Seq::new(self.script.peer_isn) + self.lives * 0x100;
         let peer_iss = if known { initial - 0x100 } else { initial };
-        let of = |(anchor, delta): (Anchor, i8), next: Seq, edge: Seq, initial: Seq| {
-            let from = match anchor {
-                Anchor::Next => next,
-                Anchor::Edge => edge,
-                Anchor::Initial => initial,
-                Anchor::Opposite => next + (1 << 31),
-                Anchor::Wild(n) => Seq::new(n),
-            };
-            from + i32::from(delta) as u32
-        };
         let next = if known { o.rcv_nxt } else { initial };
         let new_syn = p.flags == Flags::SYN && known;
-        let seq = of(
-            p.seq,
-            next,
-            next + u32::from(o.rcv_wnd),
-            if new_syn { initial } else { peer_iss },
-        );
-        let ack = of(p.ack, o.snd_nxt, o.snd_una, o.iss);
+        let edge = next + u32::from(o.rcv_wnd);
+        let first = if new_syn { initial } else { peer_iss };
+        let seq = p.seq.0.number(p.seq.1, [next, edge, first]);
+        let ack = p.ack.0.number(p.ack.1, [o.snd_nxt, o.snd_una, o.iss]);
         let mut text = [0; MAX_DATA];
         for (n, b) in (0u32..).zip(&mut text[..usize::from(p.len).min(MAX_DATA)]) {
             *b = b'a' + ((seq + n).raw() % 26) as u8;

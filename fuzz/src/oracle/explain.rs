@@ -1,12 +1,13 @@
 //! Whether what came out at one instant can come from the specification's step.
 
 use farewell_model::endpoint::Endpoint;
-use farewell_model::endpoint::{Effects, Flags, Segment, TcpState, Timer};
+use farewell_model::endpoint::{Effects, Flags, Segment, Timer};
 use farewell_model::seq::Seq;
 use farewell_model::spec::{Config, Spec, Tcb};
 
 use super::odd::Lenience;
 use super::set::Why;
+use crate::targets::lockstep::has_connection;
 
 /// What a state looks like from outside, as far as segments go.
 pub(super) struct View<'a> {
@@ -134,11 +135,7 @@ pub(super) fn group(
         if !s.is(Flags::ACK) {
             return Err(Why::NoAck);
         }
-        if matches!(
-            t1.state,
-            TcpState::Closed | TcpState::Listen | TcpState::SynSent
-        ) && t0.state == t1.state
-        {
+        if !has_connection(t1.state) && t0.state == t1.state {
             return Err(Why::Silence);
         }
         if s.ack != t1.rcv_nxt && s.ack != t0.rcv_nxt {

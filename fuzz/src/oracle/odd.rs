@@ -7,6 +7,8 @@ use farewell_model::rules::Rule;
 use farewell_model::seq::Seq;
 use farewell_model::spec::{Config, Spec, Tcb};
 
+use crate::targets::lockstep::has_connection;
+
 /// An oddity.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Oddity {
@@ -140,10 +142,7 @@ impl Oddity {
     /// The input as this stack takes it in that state; none where the oddity makes no difference.
     pub(super) fn treats(self, c: &Config, tcb: &Tcb, e: &Event) -> Option<Treated> {
         let o = Spec::observe(c, tcb);
-        let connected = !matches!(
-            o.state,
-            TcpState::Closed | TcpState::Listen | TcpState::SynSent
-        );
+        let connected = has_connection(o.state);
         let mut t = Treated {
             config: *c,
             tcb: *tcb,
@@ -259,10 +258,7 @@ pub fn kind(c: &Config, tcb: &Tcb, edge: Option<Seq>, e: Option<&Event>) -> Stri
             if s.len > 0 {
                 flags += "-text";
             }
-            let connected = !matches!(
-                o.state,
-                TcpState::Closed | TcpState::Listen | TcpState::SynSent
-            );
+            let connected = has_connection(o.state);
             let offered = edge
                 .filter(|e| o.rcv_nxt.at_or_before(*e))
                 .map_or(u32::MAX, |e| e - o.rcv_nxt);

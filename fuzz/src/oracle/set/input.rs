@@ -9,7 +9,8 @@ use farewell_model::spec::{Config, Spec};
 use super::super::explain::{View, acknowledges, group};
 use super::super::freedom::{ACK_TICKS, THROTTLE_TICKS, readings};
 use super::super::odd::{Lenience, Oddity, Treated, kind};
-use super::{Next, Oracle, Seen, State, Why, has_connection};
+use super::{Next, Oracle, Seen, State, Why};
+use crate::targets::lockstep::has_connection;
 
 impl Oracle {
     /// One state, in all readings and by all oddities that are allowed.

@@ -292,10 +292,6 @@ impl Oracle {
     }
 }
 
-fn has_connection(s: TcpState) -> bool {
-    !matches!(s, TcpState::Closed | TcpState::Listen | TcpState::SynSent)
-}
-
 /// States, each once.
 #[derive(Default)]
 struct Next {

@@ -5,7 +5,8 @@ use farewell_model::spec::{Config, Spec};
 
 use super::super::explain::{View, is_pure_ack};
 use super::super::freedom::{OVERTIME, RETRANSMIT_MOST, RETRANSMIT_TICKS};
-use super::{Next, Oracle, Seen, State, Stop, Why, has_connection};
+use super::{Next, Oracle, Seen, State, Stop, Why};
+use crate::targets::lockstep::has_connection;
 
 impl Oracle {
     /// A tick of the clock went by, in which this came out.

@@ -12,7 +12,7 @@ use farewell_model::spec::transition::{IN_DEFAULT_PROFILE, TABLE};
 
 use super::{Seeds, case};
 pub use play::{Came, play, words};
-pub use script::{Anchor, Op, Parting, Place, Script, Setup, Shape};
+pub use script::{Anchor, Op, Parting, Place, Script, Setup, Shape, has_connection};
 
 /// Plays a script; panics at the first difference.
 pub fn run(data: &[u8]) {

@@ -7,7 +7,7 @@ use farewell_model::endpoint::{
 use farewell_model::seq::Seq;
 use farewell_model::spec::{Spec, Tcb};
 
-use super::script::{Anchor, Op, Parting, Place, Script, Setup, Shape};
+use super::script::{Anchor, Op, Parting, Place, Script, Setup, Shape, has_connection};
 use crate::engine::{Engine, EngineConfig, Image, Live};
 use crate::lockstep::{Seen, difference};
 use crate::subject::{Input, Output, Subject, SubjectError};
@@ -140,20 +140,7 @@ impl Player<'_> {
 
     fn segment(&self, shape: &Shape) -> Segment {
         let o = self.observed();
-        let known = !matches!(
-            o.state,
-            TcpState::Closed | TcpState::Listen | TcpState::SynSent
-        );
-        let of = |(anchor, delta): (Anchor, i8), next: Seq, edge: Seq, initial: Seq| {
-            let from = match anchor {
-                Anchor::Next => next,
-                Anchor::Edge => edge,
-                Anchor::Initial => initial,
-                Anchor::Opposite => next + (1 << 31),
-                Anchor::Wild(n) => Seq::new(n),
-            };
-            from + delta as u32
-        };
+        let known = has_connection(o.state);
         let next = if known { o.rcv_nxt } else { self.peer_isn() };
         let wnd = u32::from(o.rcv_wnd);
         let acks = shape.flags.has(Flags::ACK);
@@ -163,9 +150,15 @@ impl Player<'_> {
         let stamped =
             self.setup.timestamps && (o.ts_recent.is_some() || shape.flags.has(Flags::SYN));
         Segment {
-            seq: of(shape.seq, next, next + wnd, self.peer_isn()),
+            seq: shape
+                .seq
+                .0
+                .number(shape.seq.1, [next, next + wnd, self.peer_isn()]),
             ack: if acks {
-                of(shape.ack, o.snd_nxt, o.snd_una, o.iss)
+                shape
+                    .ack
+                    .0
+                    .number(shape.ack.1, [o.snd_nxt, o.snd_una, o.iss])
             } else {
                 Seq::default()
             },

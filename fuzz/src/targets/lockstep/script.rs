@@ -1,8 +1,9 @@
 //! Scripts: what happens to one host's TCP for one pair of sockets.
 
 use arbitrary::{Result, Unstructured};
-use farewell_model::endpoint::{Call, Flags, MAX_DATA};
+use farewell_model::endpoint::{Call, Flags, MAX_DATA, TcpState};
 use farewell_model::rules::{Profile, Rule};
+use farewell_model::seq::Seq;
 use farewell_model::spec::choices::{AckWhen, Reopen, SendWhen};
 use farewell_model::spec::{Choices, Config};
 
@@ -182,6 +183,25 @@ pub enum Anchor {
     Opposite,
     /// Anything.
     Wild(u32),
+}
+
+impl Anchor {
+    /// The number that lies `delta` beyond, where these are `next`, `edge` and `initial`.
+    pub fn number(self, delta: i8, [next, edge, initial]: [Seq; 3]) -> Seq {
+        let from = match self {
+            Anchor::Next => next,
+            Anchor::Edge => edge,
+            Anchor::Initial => initial,
+            Anchor::Opposite => next + (1 << 31),
+            Anchor::Wild(n) => Seq::new(n),
+        };
+        from + i32::from(delta) as u32
+    }
+}
+
+/// Whether a TCP in this state knows the peer's numbers.
+pub fn has_connection(s: TcpState) -> bool {
+    !matches!(s, TcpState::Closed | TcpState::Listen | TcpState::SynSent)
 }
 
 fn ticks(u: &mut Unstructured<'_>) -> Result<Option<u8>> {
