@@ -1,12 +1,9 @@
 //! Doing a script to a stack, under the oracle's eyes.
 
-use std::any::Any;
-use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use farewell_model::endpoint::{Call, CallError, Event, Flags, MAX_DATA, Segment, TcpState};
 use farewell_model::seq::Seq;
 
+use super::caught::{Panic, caught};
 use super::expectations::Expectation;
 use super::explained::{least, named, replay};
 use super::freedom::QUANTUM;
@@ -47,8 +44,26 @@ pub enum End {
     Undecided,
     /// There is none for the last moment.
     Diverges(Divergence),
-    /// The stack panicked, or said something that is no TCP, or that the model cannot say: at what input, and which of these.
-    Broken(String, String),
+    /// What came out is no TCP, or the model cannot say it.
+    Malformed(Kind, String),
+    /// The stack panicked.
+    Panicked {
+        /// At what input.
+        kind: Kind,
+        /// File and line.
+        place: String,
+        /// What it said.
+        said: String,
+    },
+}
+
+/// What an input is to the state that it meets, see [`super::odd::kind`].
+pub type Kind = String;
+
+impl End {
+    fn panicked(kind: Kind, Panic { place, said }: Panic) -> End {
+        End::Panicked { kind, place, said }
+    }
 }
 
 /// What has no explanation.
@@ -57,7 +72,7 @@ pub struct Divergence {
     /// The oddity that would explain it, and the moment.
     pub odd: Option<(Oddity, usize)>,
     /// What kind of input was treated so; without an oddity, the last.
-    pub kind: String,
+    pub kind: Kind,
     /// What was wrong with what came out.
     pub why: Why,
     /// What speaks against each state.
@@ -131,7 +146,7 @@ pub fn drive(
     if d.tolerant {
         let explained = match d.run.end {
             End::Conforms | End::Undecided => d.run.moments.len(),
-            End::Diverges(_) | End::Broken(..) => d.run.moments.len() - 1,
+            End::Diverges(_) | End::Malformed(..) | End::Panicked { .. } => d.run.moments.len() - 1,
         };
         let moments = &d.run.moments[..explained];
         d.run.known = least(moments, d.terms, known, d.oracle.used());
@@ -166,14 +181,17 @@ impl Driver<'_> {
                 }
             }
         }
-        let mut rest = self.terms.watched;
+        let (mut rest, mut most) = (self.terms.watched, self.terms.watched_repeating);
         while rest > 0 {
             self.tick()?;
             let open = |s: &TcpState| !matches!(s, TcpState::Closed | TcpState::Listen);
             if !self.oracle.names().iter().any(open) {
                 rest = rest.min(CLOSED_WATCHED);
             }
-            rest -= 1;
+            most = most.saturating_sub(1);
+            if rest > 1 || most == 0 || !self.oracle.repeats() {
+                rest -= 1;
+            }
         }
         Ok(())
     }
@@ -198,7 +216,7 @@ impl Driver<'_> {
             Event::Call(call) => Input::Call(call, isn),
             Event::Segment(s) => {
                 let bytes = packet::write(&s, PEER, SUBJECT)
-                    .map_err(|why| End::Broken(String::new(), format!("what arrives: {why}")))?;
+                    .map_err(|why| End::Malformed(Kind::new(), format!("what arrives: {why}")))?;
                 self.run.packets.push((self.at, false, bytes.clone()));
                 Input::Packet(bytes, isn)
             }
@@ -211,7 +229,7 @@ impl Driver<'_> {
             Ok(reply) => reply,
             Err(why) => {
                 self.remember(Some((e, None)), Seen::default());
-                return Err(End::Broken(kind, panicked(why.as_ref())));
+                return Err(End::panicked(kind, why));
             }
         };
         let reply = match reply {
@@ -219,21 +237,21 @@ impl Driver<'_> {
             Err(SubjectError::Call(e)) => Some(e),
             Err(SubjectError::Broken(why)) => {
                 self.remember(Some((e, None)), Seen::default());
-                return Err(End::Broken(kind, why));
+                return Err(End::Malformed(kind, why));
             }
         };
-        let seen = self.seen();
+        let seen = self.seen(kind);
         self.remember(Some((e, reply)), seen.clone().unwrap_or_default());
-        let seen = seen.map_err(|why| End::Broken(kind, why))?;
+        let seen = seen?;
         let judged = self.oracle.input(e, reply, &seen);
         self.judged(judged)
     }
 
     fn tick(&mut self) -> Result<(), End> {
         self.at += QUANTUM;
-        let seen = self.seen();
+        let seen = self.seen(self.oracle.kind(None));
         self.remember(None, seen.clone().unwrap_or_default());
-        let seen = seen.map_err(|why| End::Broken(self.oracle.kind(None), why))?;
+        let seen = seen?;
         let judged = self.oracle.quantum(&seen);
         self.judged(judged)
     }
@@ -276,29 +294,50 @@ impl Driver<'_> {
                 return self.judged(Ok(()));
             }
         }
-        let allowed: &[Expectation] = if self.tolerant { self.known } else { &[] };
-        Err(End::Diverges(named(
-            &self.run.moments,
-            self.terms,
-            allowed,
-            u,
-        )))
+        // By itself, if that has a name; else as what comes of what is known.
+        let name = |allowed| named(&self.run.moments, self.terms, allowed, u.clone());
+        let alone = (!self.tolerant).then(|| name(&[]));
+        let mut d = match alone {
+            Some(d) if d.odd.is_some() => d,
+            _ => name(self.known),
+        };
+        if d.why == Why::NotRepeated && d.odd.is_none() && self.comes_later()? {
+            let first = self.lives < 2;
+            d.why = if first {
+                Why::Late
+            } else {
+                Why::LateInAnotherLife
+            };
+        }
+        Err(End::Diverges(d))
     }
 
-    /// All that has come out until now.
-    fn seen(&mut self) -> Result<Seen, String> {
+    /// Whether what did not come in time does after all: late is not never.
+    fn comes_later(&mut self) -> Result<bool, End> {
+        for _ in 0..self.terms.watched_repeating {
+            self.at += QUANTUM;
+            if !self.seen(self.oracle.kind(None))?.segments.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// All that has come out until now, after that.
+    fn seen(&mut self, kind: Kind) -> Result<Seen, End> {
         let mut outputs = Vec::new();
         let (at, subject) = (self.at, &mut self.subject);
         caught(|| subject.advance(at, &mut |at, o| outputs.push((at, o))))
-            .map_err(|why| panicked(why.as_ref()))?;
+            .map_err(|why| End::panicked(kind.clone(), why))?;
         let mut seen = Seen::default();
         for (at, output) in outputs {
             match output {
                 Output::Packet(bytes) => {
                     let s = packet::read(&bytes, SUBJECT, PEER);
                     self.run.packets.push((at, true, bytes));
-                    seen.segments
-                        .push(s.map_err(|why| format!("what came out: {why}"))?);
+                    let malformed =
+                        |why| End::Malformed(kind.clone(), format!("what came out: {why}"));
+                    seen.segments.push(s.map_err(malformed)?);
                 }
                 Output::Told(i) => seen.told.push(i),
                 Output::Read(bytes, end) => {
@@ -344,34 +383,4 @@ impl Driver<'_> {
             ts: None,
         }
     }
-}
-
-thread_local! {
-    /// The stack is at work: what it says when it panics is in the report.
-    static AT_WORK: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Nothing is printed any more when a stack panics.
-pub fn panic_in_silence() {
-    let loud = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        if !AT_WORK.get() {
-            loud(info);
-        }
-    }));
-}
-
-fn caught<T>(f: impl FnOnce() -> T) -> std::thread::Result<T> {
-    AT_WORK.set(true);
-    let done = catch_unwind(AssertUnwindSafe(f));
-    AT_WORK.set(false);
-    done
-}
-
-fn panicked(why: &(dyn Any + Send)) -> String {
-    let said = why
-        .downcast_ref::<&str>()
-        .copied()
-        .or(why.downcast_ref::<String>().map(String::as_str));
-    format!("the stack panicked: {}", said.unwrap_or("without a word"))
 }

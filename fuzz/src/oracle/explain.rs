@@ -76,13 +76,14 @@ pub(super) fn is_pure_ack(s: &Segment) -> bool {
     s.flags == Flags::ACK && s.len == 0
 }
 
-/// Whether these segments, all that came out at once, are the step's: `owed` acknowledgments were due before it. Says whether
+/// Whether these segments, all that came out at once, are the step's: it owes an acknowledgment, or one
+/// was owed before it. Says whether
 /// the latest acknowledgment is among them.
 pub(super) fn group(
     [before, after]: [&View<'_>; 2],
     effects: &Effects,
     seen: &[Segment],
-    owed: bool,
+    [owes, owed]: [bool; 2],
     mut edge: Option<Seq>,
     lenience: Lenience,
 ) -> Result<bool, Why> {
@@ -94,17 +95,22 @@ pub(super) fn group(
         .filter(|s| s.is(Flags::SYN) || s.is(Flags::RST))
         .copied()
         .collect();
-    let owes = acknowledges(effects, t0, t1);
     let mut allowance = u8::from(owes) + u8::from(owed) + u8::from(lenience.extra_ack);
     let mut covered = if fresh { t1.snd_nxt } else { t0.snd_nxt };
     let mut acknowledged = false;
+    let numbered = |next: Seq, s: &Segment| {
+        let in_flight = t0.snd_una.at_or_before(s.seq) && s.seq.before(next);
+        s.seq == next || lenience.sequence_back && in_flight
+    };
     for s in seen {
         if s.is(Flags::RST) {
             let same = |w: &Segment| {
                 let free = !w.is(Flags::ACK)
                     && s.is(Flags::ACK)
                     && (s.ack == t0.rcv_nxt || s.ack == t1.rcv_nxt);
-                w.is(Flags::RST) && w.seq == s.seq && (w.flags == s.flags && w.ack == s.ack || free)
+                w.is(Flags::RST)
+                    && numbered(w.seq, s)
+                    && (w.flags == s.flags && w.ack == s.ack || free)
             };
             let bare = |w: &Segment| {
                 lenience.bare_reset && w.is(Flags::RST) && w.is(Flags::ACK) && s.flags == Flags::RST
@@ -151,7 +157,7 @@ pub(super) fn group(
             continue; // its timer ran out just before the input: it answers nothing
         }
         if is_pure_ack(s) {
-            if s.seq != t0.snd_nxt && s.seq != t1.snd_nxt && s.seq != covered {
+            if !numbered(t0.snd_nxt, s) && !numbered(t1.snd_nxt, s) && s.seq != covered {
                 return Err(Why::Sequence);
             }
             if allowance == 0 && !opens {
@@ -190,12 +196,11 @@ pub(super) fn group(
     Ok(acknowledged)
 }
 
-/// Whether the step owes an acknowledgment.
-pub(super) fn acknowledges(effects: &Effects, t0: &Tcb, t1: &Tcb) -> bool {
+/// Whether the step owes an acknowledgment: by itself, or on text for a segment that occupies sequence space.
+pub(super) fn acknowledges(effects: &Effects, occupied: bool) -> bool {
     let carries = |s: &Segment| s.is(Flags::ACK) && !s.is(Flags::RST) && !s.is(Flags::SYN);
-    let advanced = t0.rcv_nxt != t1.rcv_nxt;
     effects
         .segments
         .iter()
-        .any(|s| is_pure_ack(s) || advanced && carries(s))
+        .any(|s| is_pure_ack(s) || occupied && carries(s))
 }

@@ -81,7 +81,9 @@ pub(super) fn named(
                 continue;
             };
             for odd in Oddity::ALL {
-                if odd.ends_judgement() != ends {
+                // Silence tells no connection that is gone from one that hangs, and what ends the judgement explains both.
+                let too_much = ends || odd == Oddity::Resets;
+                if odd.ends_judgement() != ends || too_much && why == Why::NotRepeated {
                     continue;
                 }
                 let mut oracle = before.clone();

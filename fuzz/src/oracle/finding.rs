@@ -78,6 +78,7 @@ fn section(why: Why) -> (&'static str, Class) {
         Why::Unsent => ("RFC 9293 3.10.2, 3.10.4", Class::Must),
         Why::Unanswered => ("RFC 9293 3.10.7.4, MUST-58", Class::Must),
         Why::NotRepeated => ("RFC 9293 3.8.1, 3.8.6.1, MUST-36", Class::Hang),
+        Why::Late | Why::LateInAnotherLife => ("RFC 6298 2", Class::Must),
         Why::Overtime => ("RFC 9293 3.10.8", Class::Hang),
         Why::Reply => ("RFC 9293 3.9.1", Class::Must),
         Why::Told => ("RFC 9293 3.5.3, MUST-12", Class::Must),
@@ -105,6 +106,8 @@ fn odd_section(odd: Oddity) -> (&'static str, Class) {
         Oddity::AckOfUnsent => ("RFC 9293 3.10.7.4, fifth", Class::Data),
         Oddity::CloseWaits => ("RFC 9293 3.10.4", Class::Must),
         Oddity::FinForgotten | Oddity::TextForgotten => ("RFC 9293 3.10.7", Class::Must),
+        Oddity::StaleWindow => ("RFC 9293 3.10.7.4, fifth", Class::Must),
+        Oddity::SequenceBack => ("RFC 9293 3.10.5, 3.10.7.4", Class::Must),
         Oddity::Ignored | Oddity::Overfilled | Oddity::AckDropped | Oddity::SequenceUnchecked => {
             ("RFC 9293 3.10.7.4", Class::Must)
         }
@@ -129,9 +132,13 @@ pub fn findings(known: &[Expectation], script: &Script, run: &Run) -> Vec<Findin
         .collect();
     let (id, section, class, what) = match &run.end {
         End::Conforms | End::Undecided => return all,
-        End::Broken(kind, why) => {
-            let id = format!("broken/{kind}");
+        End::Malformed(kind, why) => {
+            let id = format!("malformed/{kind}");
             (id, "RFC 9293 3.1", Class::Panic, why.clone())
+        }
+        End::Panicked { kind, place, said } => {
+            let id = format!("panicked/{place}/{kind}");
+            (id, "RFC 9293 3.10", Class::Panic, said.clone())
         }
         End::Diverges(d) => described(d, run),
     };

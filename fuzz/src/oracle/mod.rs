@@ -10,6 +10,7 @@
 
 pub mod campaign;
 pub mod capture;
+mod caught;
 pub mod command;
 pub mod drive;
 pub mod expectations;

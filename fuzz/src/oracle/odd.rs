@@ -34,6 +34,8 @@ pub enum Oddity {
     CloseWaits,
     /// It ends the connection as a RST does.
     Resets,
+    /// Its window is taken, though another came behind it: SND.WL1 and SND.WL2 are not looked at.
+    StaleWindow,
     /// Its acknowledgment is judged, its sequence number is not.
     SequenceUnchecked,
     /// OPEN begins a new connection although the old one is in TIME_WAIT.
@@ -46,6 +48,8 @@ pub enum Oddity {
     EarlyProbe,
     /// It is acknowledged, and should be dropped in silence.
     Answered,
+    /// What is in flight does not count: an acknowledgment or a RST has a number below SND.NXT.
+    SequenceBack,
 }
 
 /// What else an input may draw.
@@ -54,6 +58,7 @@ pub(super) struct Lenience {
     pub(super) extra_reset: bool,
     pub(super) bare_reset: bool,
     pub(super) extra_ack: bool,
+    pub(super) sequence_back: bool,
     pub(super) early_probe: bool,
     /// SND.NXT does not count it.
     pub(super) uncounted: bool,
@@ -69,11 +74,13 @@ pub(super) struct Treated {
     pub(super) lenience: Lenience,
     /// What comes after is not judged.
     pub(super) lost: bool,
+    /// It ends the connection.
+    pub(super) resets: bool,
 }
 
 impl Oddity {
     /// All, those that say most first.
-    pub const ALL: [Oddity; 22] = [
+    pub const ALL: [Oddity; 24] = [
         Oddity::Without(Rule::RstExact),
         Oddity::Without(Rule::SynChallenge),
         Oddity::Without(Rule::ResetUnread),
@@ -85,12 +92,14 @@ impl Oddity {
         Oddity::TimeWaitForgotten,
         Oddity::ExtraReset,
         Oddity::Answered,
+        Oddity::SequenceBack,
         Oddity::FinForgotten,
         Oddity::TextForgotten,
         Oddity::Ignored,
         Oddity::Overfilled,
         Oddity::FinCutsText,
         Oddity::AckDropped,
+        Oddity::StaleWindow,
         Oddity::SequenceUnchecked,
         Oddity::Resets,
         Oddity::CloseWaits,
@@ -127,6 +136,9 @@ impl Oddity {
             Oddity::BehindFin => "text behind the peer's FIN is taken",
             Oddity::AckOfUnsent => "text that was never sent counts as acknowledged",
             Oddity::CloseWaits => "CLOSE sends no FIN before the handshake has ended",
+            Oddity::StaleWindow => {
+                "the window of a segment is taken though a later one had another"
+            }
             Oddity::Resets => "a segment ends the connection that should not",
             Oddity::SequenceUnchecked => {
                 "the acknowledgment of a segment is judged before its sequence number"
@@ -135,6 +147,7 @@ impl Oddity {
             Oddity::ExtraReset => "a call draws a RST that nothing asks for",
             Oddity::BareReset => "the RST for a segment without ACK has none either",
             Oddity::Answered => "a segment is acknowledged that should be dropped in silence",
+            Oddity::SequenceBack => "an acknowledgment or a RST has a number below SND.NXT",
             Oddity::EarlyProbe => "a window is probed at once when it has just been found closed",
         }
     }
@@ -149,12 +162,14 @@ impl Oddity {
             event: Some(*e),
             lenience: Lenience::default(),
             lost: false,
+            resets: false,
         };
         match (self, *e) {
             (Oddity::Without(rule), _) => t.config.rules = c.rules.without(rule),
             (Oddity::EarlyProbe, Event::Call(Call::Send { .. }) | Event::Segment(_)) => {
                 t.lenience.early_probe = true;
             }
+            (Oddity::SequenceBack, _) => t.lenience.sequence_back = true,
             (Oddity::ExtraReset, Event::Call(Call::Abort | Call::Shutdown | Call::Close)) => {
                 t.lenience.extra_reset = true;
             }
@@ -211,10 +226,19 @@ impl Oddity {
                 return t.lost.then_some(None);
             }
             Oddity::BehindFin if o.fin_received && s.len > 0 => t.lost = true,
+            // Or it was there before the FIN.
+            Oddity::BehindFin if s.is(Flags::FIN) => {
+                t.lost = t.tcb.held.reaches(s.seq + u32::from(s.len) - o.rcv_nxt);
+                return t.lost.then_some(None);
+            }
             Oddity::Resets if connected => {
+                t.resets = true;
                 t.config.rules = t.config.rules.without(Rule::TimeWaitIgnoresRst);
                 (s.seq, s.flags) = (o.rcv_nxt, Flags::RST);
                 cut(&mut s);
+            }
+            Oddity::StaleWindow if connected && s.is(Flags::ACK) && !s.is(Flags::RST) => {
+                (t.tcb.snd_wl1, t.tcb.snd_wl2) = (s.seq, s.ack);
             }
             Oddity::Answered if connected => t.lenience.extra_ack = true,
             // It ends where the window begins.
@@ -244,7 +268,8 @@ fn state_id(s: TcpState) -> String {
     s.name().to_lowercase().replace('_', "-")
 }
 
-/// What an input is, to the state that it meets: `state/flags/place/acknowledgment` for a segment, `state/call`, `state/time`.
+/// What an input is, to the state that it meets: `state/flags/place/acknowledgment` for a segment, `state/call`,
+/// `state/time`, or `state/time-at-closed` where something is in flight and the peer's window is closed.
 /// The window ends at `edge`, if that was offered last and there is more room by now.
 pub fn kind(c: &Config, tcb: &Tcb, edge: Option<Seq>, e: Option<&Event>) -> String {
     let o = Spec::observe(c, tcb);
@@ -292,7 +317,10 @@ pub fn kind(c: &Config, tcb: &Tcb, edge: Option<Seq>, e: Option<&Event>) -> Stri
             };
             format!("{state}/{call}")
         }
-        Some(Event::Timer(_) | Event::Tick) | None => format!("{state}/time"),
+        Some(Event::Timer(_) | Event::Tick) | None => {
+            let closed = o.snd_wnd == 0 && o.snd_una.before(o.snd_nxt);
+            format!("{state}/time{}", if closed { "-at-closed" } else { "" })
+        }
     }
 }
 

@@ -35,6 +35,10 @@ enum Scene {
     To(TcpState),
     /// Text waits behind a small window; what was never sent is acknowledged, or the stack closes behind it.
     Window,
+    /// The window closes while text is on its way: it must be sent again all the same.
+    Shrunk,
+    /// Text arrives in the wrong order, and its windows with it.
+    Overtaken,
     /// Text and FIN come in the wrong order, or run over the window.
     Gap,
     /// The handshake does not end.
@@ -44,7 +48,7 @@ enum Scene {
 }
 
 /// Most often to where time alone decides.
-const SCENES: [Scene; 14] = [
+const SCENES: [Scene; 16] = [
     Scene::To(TcpState::FinWait1),
     Scene::To(TcpState::FinWait2),
     Scene::To(TcpState::FinWait2),
@@ -56,6 +60,8 @@ const SCENES: [Scene; 14] = [
     Scene::To(TcpState::TimeWait),
     Scene::Window,
     Scene::Window,
+    Scene::Shrunk,
+    Scene::Overtaken,
     Scene::Gap,
     Scene::Embryo,
     Scene::Reopening,
@@ -85,6 +91,8 @@ pub fn script(seed: u64, full_close: bool) -> Script {
             }
         }
         Some(Scene::Window) => window(&mut r, &mut steps),
+        Some(Scene::Shrunk) => shrunk(&mut r, &mut steps),
+        Some(Scene::Overtaken) => overtaken(&mut r, &mut steps),
         Some(Scene::Gap) => gap(&mut r, &mut steps),
         Some(Scene::Reopening) => {
             lead(&mut r, TcpState::TimeWait, full_close, &mut steps);
@@ -133,6 +141,46 @@ fn window(r: &mut Random, steps: &mut Vec<Step>) {
         }
         steps.push(Step::Segment(FITTING));
     }
+}
+
+fn shrunk(r: &mut Random, steps: &mut Vec<Step>) {
+    steps.push(Step::Call(send(r.below(3) as u8 + 1)));
+    if r.below(2) == 0 {
+        steps.push(Step::Call(Call::Shutdown));
+    }
+    let closed = Peer {
+        ack: NOT_YET,
+        wnd: 0,
+        ..FITTING
+    };
+    steps.extend([Step::Segment(closed), Step::Wait(24_000)]);
+    if r.below(2) == 0 {
+        let open = Peer {
+            ack: NOT_YET,
+            ..FITTING
+        };
+        steps.extend([Step::Segment(open), Step::Wait(9_000)]);
+    }
+}
+
+fn overtaken(r: &mut Random, steps: &mut Vec<Step>) {
+    let windows = [[0, 4], [4, 0]][r.below(2)];
+    let text = |ahead: i8, len: u8, wnd: u8| {
+        Step::Segment(Peer {
+            seq: (Anchor::Next, ahead),
+            len,
+            wnd,
+            ..FITTING
+        })
+    };
+    if r.below(2) == 0 {
+        // The later first.
+        steps.extend([text(1, 1, windows[0]), text(0, 1, windows[1])]);
+    } else {
+        // The earlier again, with a little more behind it.
+        steps.extend([text(0, 1, windows[0]), text(-1, 2, windows[1])]);
+    }
+    steps.push(Step::Call(send(r.below(3) as u8 + 1)));
 }
 
 fn gap(r: &mut Random, steps: &mut Vec<Step>) {
@@ -340,6 +388,11 @@ fn odd(r: &mut Random) -> Peer {
     let kinds = [
         0b1000, 0b1000, 0b1010, 0b0100, 0b1100, 0b0001, 0b1001, 0b0010, 0b1011, 0b0000,
     ];
+    let flags = if r.below(3) == 0 {
+        r.below(16) as u8 // of the four that count, whatever there is
+    } else {
+        kinds[r.below(kinds.len())]
+    };
     let near = |r: &mut Random| {
         let anchors = [
             Anchor::Next,
@@ -350,7 +403,7 @@ fn odd(r: &mut Random) -> Peer {
         ];
         (anchors[r.below(5)], r.below(9) as i8 - 4)
     };
-    let (flags, seq, ack) = (Flags(kinds[r.below(kinds.len())]), near(r), near(r));
+    let (flags, seq, ack) = (Flags(flags), near(r), near(r));
     Peer {
         flags,
         seq,

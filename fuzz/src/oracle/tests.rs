@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::campaign::Campaign;
 use super::capture::capture;
 use super::drive::drive;
@@ -71,6 +73,36 @@ fn every_mistake_is_caught() {
                 caught >= 5,
                 "{mutation:?}: {caught} of 300 scripts of seed {seed} diverge"
             );
+        }
+    }
+}
+
+/// Mistakes that are what a stack is known for, and the line that says so.
+const SAME: [(&str, Mutation, &str); 0] = [];
+
+#[test]
+fn what_is_known_of_a_stack_excuses_no_other_mistake() {
+    for stack in ["smoltcp", "linux"] {
+        let known = expectations::read(expectations::of(stack)).unwrap();
+        for mutation in Mutation::ALL {
+            let same = SAME.iter().find(|s| (s.0, s.1) == (stack, mutation));
+            let excused = same.map(|s| s.2);
+            let found = (0..300).flat_map(|n| {
+                let script = random::script(7 << 32 | n, true);
+                let run = drive(&Mutant(mutation), &script, &known).unwrap();
+                findings(&known, &script, &run)
+            });
+            let mut seen = BTreeSet::new();
+            let other = found
+                .inspect(|f| drop(seen.insert(f.id.clone())))
+                .find(|f| !f.expected);
+            match excused {
+                None => assert!(other.is_some(), "{stack}: {mutation:?}: only {seen:?}"),
+                Some(line) => {
+                    assert!(other.is_none(), "{stack}: {mutation:?}: {other:?}");
+                    assert!(seen.contains(line), "{stack}: {mutation:?}: {seen:?}");
+                }
+            }
         }
     }
 }

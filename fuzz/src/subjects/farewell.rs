@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::{Stack, Terms, WATCHED};
+use super::{Stack, Terms, WATCHED, WATCHED_REPEATING};
 use crate::engine::{EngineConfig, Live};
 use crate::subject::{Subject, SubjectError};
 
@@ -54,6 +54,7 @@ impl Stack for Farewell {
             steady_window: false,
             whole_windows: false,
             watched: WATCHED,
+            watched_repeating: WATCHED_REPEATING,
         }
     }
 

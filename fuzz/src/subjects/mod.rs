@@ -38,10 +38,14 @@ pub struct Terms {
     pub whole_windows: bool,
     /// How long its connections are watched after a script, in quarter seconds.
     pub watched: u32,
+    /// And for how long at most while something has to be sent again.
+    pub watched_repeating: u32,
 }
 
 /// Forty seconds: that costs nothing in virtual time.
 const WATCHED: u32 = 160;
+/// Eight minutes: several times the longest bound of a repetition.
+const WATCHED_REPEATING: u32 = 1_920;
 
 /// A kind of stack.
 pub trait Stack: Sync {

@@ -52,6 +52,8 @@ pub enum Mutation {
     FinForEver,
     /// Text is sent once and never again.
     TextOnce,
+    /// Text and FIN are sent again twice, and then never.
+    RepeatsTwice,
     /// A RST has no ACK, though it answers a segment without ACK.
     ResetBare,
     /// No RST is sent.
@@ -70,7 +72,7 @@ pub enum Mutation {
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Mutation; 24] = [
+    pub const ALL: [Mutation; 25] = [
         Mutation::FinUnanswered,
         Mutation::AckShort,
         Mutation::ResetElsewhere,
@@ -88,6 +90,7 @@ impl Mutation {
         Mutation::OrphanForEver,
         Mutation::FinForEver,
         Mutation::TextOnce,
+        Mutation::RepeatsTwice,
         Mutation::ResetBare,
         Mutation::ResetMissing,
         Mutation::ResetUntold,
@@ -145,6 +148,7 @@ impl Stack for Mutant {
             fin_came: false,
             fin_sent: None,
             text_sent: None,
+            repeats: None,
             fin_again: None,
             ended: false,
         }))
@@ -160,6 +164,8 @@ struct Mutated {
     fin_sent: Option<u32>,
     /// The number behind the text that was sent last.
     text_sent: Option<u32>,
+    /// Where the segment ended that was sent last, and how often it was.
+    repeats: Option<(u32, u32)>,
     /// The last FIN, and when it goes out again.
     fin_again: Option<(Segment, Micros)>,
     ended: bool,
@@ -195,6 +201,14 @@ impl Mutated {
                 if s.len > 0 && again(&mut self.text_sent, (s.seq + u32::from(s.len)).raw()) =>
             {
                 return Vec::new();
+            }
+            Mutation::RepeatsTwice if s.seq_len() > 0 => {
+                let end = (s.seq + s.seq_len()).raw();
+                let before = self.repeats.filter(|r| r.0 == end).map_or(0, |r| r.1);
+                self.repeats = Some((end, before + 1));
+                if before > 2 {
+                    return Vec::new();
+                }
             }
             Mutation::AckTwice if pure_ack => return vec![s, s],
             _ => {}

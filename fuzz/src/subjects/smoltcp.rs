@@ -10,7 +10,7 @@ use smoltcp::socket::tcp::{self, RecvError, State};
 use smoltcp::time::Instant;
 use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr};
 
-use super::{Stack, Terms, WATCHED};
+use super::{Stack, Terms, WATCHED, WATCHED_REPEATING};
 use crate::subject::{Input, Micros, Output, Subject, SubjectError};
 
 const BUFFER: usize = MAX_DATA;
@@ -36,6 +36,7 @@ impl Stack for Smoltcp {
             steady_window: false,
             whole_windows: false,
             watched: WATCHED,
+            watched_repeating: WATCHED_REPEATING,
         }
     }
 

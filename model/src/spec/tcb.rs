@@ -198,6 +198,11 @@ impl Held {
         self.mask == 0 && self.fin == 0
     }
 
+    /// Whether text is held `distance` bytes ahead of RCV.NXT, or further.
+    pub fn reaches(&self, distance: u32) -> bool {
+        distance < MAX_DATA as u32 && self.mask >> distance != 0
+    }
+
     /// The distance of the held FIN.
     pub(crate) fn fin_distance(&self) -> Option<u32> {
         self.fin.checked_sub(1).map(u32::from)

@@ -53,10 +53,9 @@ impl Oracle {
             }
             let mut explains = false;
             for c in &all {
-                let Some(t) = odd.treats(c, &s.tcb, &e) else {
-                    break;
-                };
-                for after in self.oddly(s, t, reply, seen) {
+                // Each reading by itself: what fits into the window depends on which window that is.
+                let treated = odd.treats(c, &s.tcb, &e);
+                for after in treated.map_or(Vec::new(), |t| self.oddly(s, t, reply, seen)) {
                     explains = true;
                     next.add(after);
                 }
@@ -81,11 +80,11 @@ impl Oracle {
             let nothing = *seen == Seen::default();
             return nothing.then_some(*s).into_iter().collect();
         };
-        let from = if s.tcb == t.tcb {
-            *s
-        } else {
-            State::new(t.tcb)
-        };
+        // What has just been reset has nothing else to say.
+        if t.resets && !seen.segments.iter().all(|s| s.is(Flags::RST)) {
+            return Vec::new();
+        }
+        let from = State { tcb: t.tcb, ..*s };
         let mut all = Vec::new();
         for uncounted in [false, true] {
             t.lenience.uncounted = uncounted;
@@ -150,11 +149,13 @@ impl Oracle {
         }
         let plain = [s.tcb, after.tcb].map(|t| self.of_state(self.plain(), &t));
         let views = [View::of(&plain[0], &s.tcb), View::of(&plain[1], &after.tcb)];
+        let occupied = matches!(e, Event::Segment(s) if s.seq_len() > 0);
+        let owes = acknowledges(&out, occupied);
         let acknowledged = group(
             [&views[0], &views[1]],
             &out,
             &seen.segments,
-            s.owed > 0,
+            [owes, s.owed > 0],
             self.edge,
             lenience,
         )?;
@@ -165,7 +166,7 @@ impl Oracle {
             after.tcb.state == TcpState::TimeWait && Spec::observe(c, &after.tcb).lingering;
         if acknowledged || aborted || !has_connection(after.tcb.state) {
             (after.owed, after.must) = (0, false);
-        } else if acknowledges(&out, &s.tcb, &after.tcb) {
+        } else if owes {
             let must = self.must_acknowledge(s, &after, c, e);
             if after.owed == 0 {
                 after.owed = ACK_TICKS + 1;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use farewell_model::endpoint::{
-    CallError, Endpoint, Event, Flags, Indication, Observed, Segment, TcpState,
+    CallError, Endpoint, Event, Flags, Indication, Observed, Segment, TcpState, Timer,
 };
 use farewell_model::rules::RuleSet;
 use farewell_model::seq::Seq;
@@ -224,6 +224,15 @@ impl Oracle {
         }
     }
 
+    /// Whether something has to be sent again until it is acknowledged, whichever state it is.
+    pub fn repeats(&self) -> bool {
+        let c = self.plain();
+        self.states.iter().all(|s| {
+            let running = Spec::armed(&c, &s.tcb).running;
+            !s.lost && (running.has(Timer::Retransmit) || running.has(Timer::Persist))
+        })
+    }
+
     /// From now on, the stack may do what is known of it.
     pub(super) fn allow(&mut self, known: &[Expectation], on: impl Fn(usize) -> bool) {
         self.known = known.iter().cloned().zip((0..).map(on)).collect();
@@ -239,10 +248,11 @@ impl Oracle {
         &self.used
     }
 
-    /// What that input is to the first state.
+    /// What that input is to the first state; time, to the first whose window is closed.
     pub(super) fn kind(&self, e: Option<&Event>) -> String {
-        self.states
-            .first()
+        let closed = |s: &&State| e.is_none() && s.tcb.snd_wnd == 0;
+        let state = self.states.iter().find(closed).or(self.states.first());
+        state
             .map(|s| kind(&self.of_state(self.plain(), &s.tcb), &s.tcb, self.edge, e))
             .unwrap_or_default()
     }

@@ -48,6 +48,14 @@ pub enum Why {
     /// Nothing is sent again.
     #[error("what is unacknowledged was not sent again in time")]
     NotRepeated,
+    /// It was, but too late.
+    #[error("what is unacknowledged was sent again too late")]
+    Late,
+    /// The same, where the stack has had a connection before: what it measured there may be why.
+    #[error(
+        "what is unacknowledged was sent again too late, in an incarnation that is not the first"
+    )]
+    LateInAnotherLife,
     /// TIME_WAIT lasts, or an orphan's FIN_WAIT_2.
     #[error("TIME_WAIT, or an orphan's FIN_WAIT_2, did not end")]
     Overtime,

@@ -51,6 +51,7 @@ impl Stack for Linux {
             steady_window: true,
             whole_windows: true,
             watched: 28,
+            watched_repeating: 28,
         }
     }
 
