@@ -96,14 +96,19 @@ fn captured(target: &str, body: fn(&[u8]), data: &[u8], to: &Path) -> Result<(),
 mod tests {
     use super::*;
 
-    /// What fails is captured all the same, with the reason.
+    /// What fails is captured all the same, with the reason; the report, which may play it again, is not part of it.
     #[test]
     fn a_failure_is_captured() {
         let to =
             std::env::temp_dir().join(format!("farewell-replay-{}.pcapng", std::process::id()));
         let fails = |data: &[u8]| {
             body("lockstep").unwrap()(data);
-            panic!("planted");
+            case::comes_from(Some(Path::new("it")));
+            let tell = || {
+                tape::comment(|| "told again".into());
+                String::new()
+            };
+            case::run("lockstep", data, tell, || panic!("planted"));
         };
         let (_, data) = crate::targets::corpus("lockstep").unwrap().remove(0);
         let ended = catch_unwind(|| captured("lockstep", fails, &data, &to));
@@ -112,5 +117,6 @@ mod tests {
         std::fs::remove_file(&to).unwrap();
         let has = |words: &str| bytes.windows(words.len()).any(|w| w == words.as_bytes());
         assert!(has("fails: planted") && has("OpenPassive"), "{bytes:?}");
+        assert!(!has("told again"));
     }
 }
