@@ -27,7 +27,7 @@ pub struct RecordError {
 /// Records whose hosts live.
 static OPEN: Mutex<Vec<Weak<Mutex<Inner>>>> = Mutex::new(Vec::new());
 
-/// A capture that is written when it is dropped, or by [`write_all`].
+/// A capture that is written when it is dropped, or when the process exits.
 #[derive(Debug)]
 pub struct Record(Arc<Mutex<Inner>>);
 
