@@ -18,10 +18,13 @@ struct Tape {
     failed: Option<CaptureError>,
 }
 
+/// The hosts of the target `lockstep`.
+pub const LOCKSTEP: [&str; 2] = ["farewell", "peer"];
+
 /// The hosts of a target, in the order of their interfaces; none if nothing of it is sent.
 pub fn hosts(target: &str) -> Option<[&'static str; 2]> {
     match target {
-        "lockstep" => Some(["farewell", "peer"]),
+        "lockstep" => Some(LOCKSTEP),
         "network" => Some(["host 0", "host 1"]),
         "stack" => Some(["farewell", "peers"]),
         _ => None,
