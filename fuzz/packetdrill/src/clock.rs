@@ -9,6 +9,8 @@ use farewell::stack::{Event, Limits, Provide, Secrets, StackError};
 use farewell::tuple::Tuple;
 use farewell::{Config, Instant, Stack};
 
+use crate::record::Record;
+
 /// Buffers of the size that was asked for last (SO_SNDBUF, SO_RCVBUF), by socket as they are made.
 #[derive(Clone, Debug, Default)]
 pub struct Buffers {
@@ -55,15 +57,20 @@ pub struct Clock {
     now: Instant,
     sent: VecDeque<Sent>,
     room: Vec<u8>,
+    record: Option<Record>,
 }
 
 impl Clock {
-    /// A host without connections.
+    /// A host without connections, with the capture of its packets if there is to be one.
     ///
     /// # Errors
     ///
     /// A configuration that makes no sense, or no memory.
-    pub fn new(config: Config, buffers: Buffers) -> Result<Self, StackError> {
+    pub fn new(
+        config: Config,
+        buffers: Buffers,
+        record: Option<Record>,
+    ) -> Result<Self, StackError> {
         // Not secret, so that a script sees the same numbers each time.
         let secrets = Secrets::new(std::array::from_fn(|n| n as u8));
         let limits = Limits::for_connections(CONNECTIONS);
@@ -73,6 +80,7 @@ impl Clock {
             now: BEGIN,
             sent: VecDeque::new(),
             room,
+            record,
         })
     }
 
@@ -100,6 +108,9 @@ impl Clock {
 
     /// A packet arrives.
     pub fn arrive(&mut self, packet: &[u8]) {
+        if let Some(record) = &self.record {
+            record.arrives(self.now, packet);
+        }
         // What is wrong with it is the script's business: whether anything is answered shows in what is sent.
         let _ = self.stack.handle_packet(self.now, packet);
         self.flush();
@@ -109,7 +120,11 @@ impl Clock {
     pub fn flush(&mut self) {
         while let Ok(Some(out)) = self.stack.poll_transmit(self.now, &mut self.room) {
             let bytes = self.room.get(..out.len).unwrap_or_default();
-            if self.sent.len() < MOST_SENT {
+            let is_seen = self.sent.len() < MOST_SENT;
+            if let Some(record) = &self.record {
+                record.leaves(self.now, bytes, is_seen);
+            }
+            if is_seen {
                 let (at, bytes) = (self.now, bytes.to_vec());
                 self.sent.push_back(Sent { at, bytes });
             }

@@ -1,6 +1,7 @@
 //! What `--so_flags` sets: `key=value`, separated by commas or blanks.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use farewell::Config;
@@ -17,6 +18,8 @@ pub struct Settings {
     pub receive: usize,
     /// From where a socket that is not bound connects, by family: the first that fits.
     pub local: Vec<IpAddr>,
+    /// The file of the capture, if one is to be made.
+    pub pcapng: Option<PathBuf>,
 }
 
 /// What a flag is wrong about.
@@ -42,7 +45,7 @@ pub enum FlagError {
 
 const KEYS: &str = "local, send_buffer, receive_buffer, mss, time_wait, fin_wait_2, user_timeout, give_up, give_up_open, \
                     keep_alive, keep_alive_probes, delayed_ack, nagle, avoid_silly_windows, timestamps, window_scaling, \
-                    reopen, abort_lingers, challenge_interval, rto_min, rto_max";
+                    reopen, abort_lingers, challenge_interval, rto_min, rto_max, pcapng";
 
 /// The most that a buffer may be asked to hold, in bytes: packetdrill locks all memory.
 pub const LARGEST_BUFFER: usize = 16 << 20;
@@ -55,6 +58,7 @@ impl Default for Settings {
             send: 1 << 16,
             receive: 1 << 16,
             local: vec![[192, 168, 0, 1].into(), DEFAULT_V6.into()],
+            pcapng: None,
         }
     }
 }
@@ -137,6 +141,8 @@ impl Settings {
             "challenge_interval" => c.challenge_interval = time()?,
             "rto_min" => c.rto.min = time()?,
             "rto_max" => c.rto.max = time()?,
+            "pcapng" if value.is_empty() => return Err(wrong("a file, without blanks or commas")),
+            "pcapng" => self.pcapng = Some(value.into()),
             _ => return Err(FlagError::Unknown(key.into())),
         }
         Ok(())
@@ -178,6 +184,8 @@ mod tests {
         let s: Settings = "keep_alive=5s,keep_alive_probes=3".parse().unwrap();
         let (idle, probes) = (Duration::from_secs(5), Some(3));
         assert_eq!(s.config.keep_alive, Some(KeepAlive { idle, probes }));
+        let s: Settings = "pcapng=a/b=c.pcapng".parse().unwrap();
+        assert_eq!(s.pcapng, Some("a/b=c.pcapng".into()));
         assert_eq!("".parse::<Settings>().unwrap().config, Config::default());
     }
 
@@ -201,6 +209,10 @@ mod tests {
         ] {
             assert!(said(flags).contains("it takes a time"), "{flags}");
         }
+        assert_eq!(
+            said("pcapng="),
+            "pcapng=: it takes a file, without blanks or commas"
+        );
         assert!(said("send_buffer=0").contains("1 to 16777216"));
         assert!(said("mss=3").contains("mss is 3"));
         assert!(said("rto_min=100s").contains("least retransmission timeout"));

@@ -18,6 +18,7 @@ use rustix::io::Errno;
 
 use crate::calls::Calls;
 use crate::flags::Settings;
+use crate::record::{Record, RecordError};
 
 /// How long, in real time, one thread waits for the other. A script runs shell commands meanwhile, which take their time.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -30,6 +31,18 @@ pub enum Outcome<T> {
     Done(Result<T, Errno>),
     /// It waits; at that time, if there is one, it wants to be asked again in any case.
     Waits(Option<Instant>),
+}
+
+/// Why there is no host.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HostError {
+    /// The stack.
+    #[error(transparent)]
+    Stack(#[from] StackError),
+    /// The capture.
+    #[error("--so_flags: {0}")]
+    Record(#[from] RecordError),
 }
 
 /// The host under test.
@@ -55,10 +68,11 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// See [`Clock::new`](crate::clock::Clock::new).
-    pub fn new(settings: &Settings) -> Result<Self, StackError> {
+    /// See [`Clock::new`](crate::clock::Clock::new); the capture cannot be written.
+    pub fn new(settings: &Settings) -> Result<Self, HostError> {
+        let record = settings.pcapng.as_deref().map(Record::create).transpose()?;
         let inner = Inner {
-            calls: Calls::new(settings)?,
+            calls: Calls::new(settings, record)?,
             busy: Vec::new(),
             waiting: Vec::new(),
         };

@@ -8,6 +8,7 @@
 //! - [`host`]: who waits for what, and when time may pass; [`clock`]: the stack, its packets and its time;
 //! - [`calls`]: what the socket calls do; [`options`]: the options of sockets;
 //! - [`poll`]: what sockets are ready for;
+//! - [`record`]: a capture of its packets;
 //! - [`flags`]: what `--so_flags` sets; [`address`]: socket addresses as C has them.
 
 #![deny(unsafe_code, unsafe_op_in_unsafe_fn)]
@@ -22,3 +23,4 @@ pub mod host;
 pub mod interface;
 pub mod options;
 pub mod poll;
+pub mod record;

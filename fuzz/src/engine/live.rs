@@ -98,6 +98,18 @@ impl Live {
     }
 }
 
+/// The packet of a segment that arrives at this host, or that leaves it, on the model's clock.
+pub(crate) fn packet_of(s: &Segment, arrives: bool) -> Vec<u8> {
+    packet(
+        s,
+        &if arrives {
+            ARRIVING
+        } else {
+            ARRIVING.reversed()
+        },
+    )
+}
+
 /// The packet of a segment: this host's port is 80, its peer's 4242.
 fn packet(s: &Segment, addresses: &Addresses) -> Vec<u8> {
     let mut header = to_wire(s);

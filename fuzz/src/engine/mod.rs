@@ -28,6 +28,7 @@ pub use buffers::Few;
 pub use image::Image;
 use image::{BY_TICKS, MOMENT, SOON, TICK};
 pub use live::Live;
+pub(crate) use live::packet_of;
 
 /// The engine as it ships, with buffers of a few bytes and without congestion control.
 pub type Tcp = farewell::Endpoint<Few, Unlimited>;

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use farewell_model::endpoint::Event;
-use farewell_model::report::pcapng::{Capture, CaptureError};
+use farewell_pcapng::{Capture, CaptureError, Heading};
 
 use super::drive::{Moment, Run};
 use super::ladder::{came, input_words, states};
@@ -19,16 +19,16 @@ pub const PEER: &str = "peer";
 ///
 /// The format cannot say it.
 pub fn capture(subject: &str, run: &Run) -> Result<Vec<u8>, CaptureError> {
-    let mut w = Capture::new(&[subject, PEER])?;
+    let mut w = Capture::new(Vec::new(), &[subject, PEER])?;
     let mut packets = run.packets.iter();
     let mut last = Duration::ZERO;
     // What happens at one moment is a microsecond apart.
-    let mut write = |w: &mut Capture, count: usize| {
+    let mut write = |w: &mut Capture<Vec<u8>>, count: usize| {
         for (at, out, bytes) in packets.by_ref().take(count) {
             last = Duration::from_micros(*at).max(last + Duration::from_micros(1));
-            for interface in if *out { [0, 1] } else { [1, 0] } {
-                w.packet(interface, last, bytes.clone())?;
-            }
+            let [from, to] = if *out { [0, 1] } else { [1, 0] };
+            w.packet(from, Heading::Out, last, bytes)?;
+            w.packet(to, Heading::In, last, bytes)?;
         }
         Ok::<_, CaptureError>(())
     };

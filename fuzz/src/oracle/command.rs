@@ -15,7 +15,7 @@ use super::freedom::FREEDOM;
 use super::ladder::ladder;
 use super::script::Script;
 use super::together::together;
-use farewell_model::report::saved::write_whole;
+use farewell_pcapng::write_whole;
 
 use crate::subjects::{Mutant, Mutation, NAMES, Stack, named};
 

@@ -165,7 +165,12 @@ fn a_run_is_a_capture_that_tshark_reads() {
     let text = std::fs::read_to_string(format!("{folder}/fin-overfills.txt")).unwrap();
     let run = drive(&Smoltcp, &Script::read(&text).unwrap(), &[]).unwrap();
     std::fs::write(&to, capture("smoltcp", &run).unwrap()).unwrap();
-    let fields = ["frame.interface_name", "tcp.srcport", "frame.time_epoch"];
+    let fields = [
+        "frame.interface_name",
+        "tcp.srcport",
+        "frame.packet_flags_direction",
+        "frame.time_epoch",
+    ];
     let read = tshark::read(&to, &fields);
     std::fs::remove_file(&to).unwrap();
     assert_eq!(read.len(), 2 * run.packets.len());
@@ -176,9 +181,10 @@ fn a_run_is_a_capture_that_tshark_reads() {
         } else {
             (["peer", "smoltcp"], "4242")
         };
-        for (seen, view) in both.iter().zip(views) {
+        for ((seen, view), heading) in both.iter().zip(views).zip(["2", "1"]) {
             assert_eq!(seen[..2], [view, port]);
+            assert!(seen[2].ends_with(heading), "{seen:?}");
         }
-        assert_eq!(both[0][2], both[1][2]);
+        assert_eq!(both[0][3], both[1][3]);
     }
 }

@@ -8,6 +8,8 @@ use std::panic;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
+use super::tape;
+
 /// An input that is being run.
 struct Case {
     target: &'static str,
@@ -68,7 +70,7 @@ fn report(saves_itself: bool) -> Option<String> {
     CASE.with(|case| {
         let case = case.try_borrow().ok()?;
         let case = case.as_ref()?;
-        let mut out = format!("\n{}\n", (case.tell)());
+        let mut out = format!("\n{}\n", tape::aside(&case.tell));
         let file = match FILE.with(|f| f.borrow().clone()) {
             Some(file) => file.display().to_string(),
             None if saves_itself => "FILE".to_owned(), // which libFuzzer names below

@@ -1,11 +1,12 @@
 //! The bodies of the fuzz targets: functions of bytes that panic when something is wrong, and never otherwise.
 //!
 //! `fuzz_targets/` wraps each for libFuzzer; [`crate::replay`], [`seeded`] and the tests run them on stable Rust. What a
-//! failure prints is the business of [`case`]. To add a target: a module here, its lines in [`TARGETS`] and [`SEEDS`], a
-//! file in `fuzz_targets/` and its `[[bin]]`.
+//! failure prints is the business of [`case`], and a capture that of [`tape`]. To add a target: a module here, its lines in
+//! [`TARGETS`] and [`SEEDS`], a file in `fuzz_targets/` and its `[[bin]]`.
 
 pub mod case;
 mod seeded;
+pub mod tape;
 
 pub mod lockstep;
 pub mod network;

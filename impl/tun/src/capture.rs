@@ -3,19 +3,13 @@
 //! A packet stands twice in it: where it was sent and where it arrived, or once if it was lost, or three times if it came
 //! twice. Checksums are those that were on the link.
 
-use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use farewell::Instant;
-use pcap_file::pcapng::PcapNgWriter;
-use pcap_file::pcapng::blocks::enhanced_packet::{EnhancedPacketBlock, EnhancedPacketOption};
-use pcap_file::pcapng::blocks::interface_description::{
-    InterfaceDescriptionBlock, InterfaceDescriptionOption,
-};
-use pcap_file::{DataLink, PcapError};
+pub use farewell_pcapng::{CaptureError, Heading};
 
 /// The two hosts: interfaces 0 and 1 of the file.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -27,43 +21,9 @@ pub enum Host {
     Farewell,
 }
 
-/// Whether a host sent a packet or it reached it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u32)]
-pub enum Heading {
-    /// It arrives.
-    In = 1,
-    /// It leaves.
-    Out = 2,
-}
-
-/// Why a capture could not be written.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CaptureError {
-    /// The file.
-    #[error("the capture cannot be written: {0}")]
-    Io(#[from] io::Error),
-    /// The format.
-    #[error("the capture cannot be written: {0}")]
-    Format(PcapError),
-}
-
-impl From<PcapError> for CaptureError {
-    fn from(error: PcapError) -> Self {
-        match error {
-            PcapError::IoError(e) => CaptureError::Io(e),
-            e => CaptureError::Format(e),
-        }
-    }
-}
-
-/// Nanoseconds: 10^-9.
-const RESOLUTION: u8 = 9;
-
 /// A capture that is being written.
 pub struct Capture {
-    writer: PcapNgWriter<Box<dyn Write>>,
+    inner: farewell_pcapng::Capture<Box<dyn Write>>,
     /// The wall clock when the clock stood at zero.
     zero: Duration,
 }
@@ -88,22 +48,8 @@ impl Capture {
     ///
     /// It cannot be written.
     pub fn new(to: Box<dyn Write>, zero: Duration) -> Result<Capture, CaptureError> {
-        let mut writer = PcapNgWriter::new(to)?;
-        for (name, what) in [
-            ("kernel", "the kernel's end of the link"),
-            ("farewell", "the engine's end of the link"),
-        ] {
-            writer.write_pcapng_block(InterfaceDescriptionBlock {
-                linktype: DataLink::RAW,
-                snaplen: 0,
-                options: vec![
-                    InterfaceDescriptionOption::IfName(Cow::Borrowed(name)),
-                    InterfaceDescriptionOption::IfDescription(Cow::Borrowed(what)),
-                    InterfaceDescriptionOption::IfTsResol(RESOLUTION),
-                ],
-            })?;
-        }
-        Ok(Capture { writer, zero })
+        let inner = farewell_pcapng::Capture::new(to, &["kernel", "farewell"])?;
+        Ok(Capture { inner, zero })
     }
 
     /// A packet leaves a host, or reaches it.
@@ -118,14 +64,8 @@ impl Capture {
         now: Instant,
         packet: &[u8],
     ) -> Result<(), CaptureError> {
-        self.writer.write_pcapng_block(EnhancedPacketBlock {
-            interface_id: host as u32,
-            timestamp: self.zero + Duration::from_micros(now.0),
-            original_len: u32::try_from(packet.len()).unwrap_or(u32::MAX),
-            data: Cow::Borrowed(packet),
-            options: vec![EnhancedPacketOption::Flags(heading as u32)],
-        })?;
-        Ok(())
+        let at = self.zero + Duration::from_micros(now.0);
+        self.inner.packet(host as u32, heading, at, packet)
     }
 
     /// Writes out what is still in memory.
@@ -134,6 +74,13 @@ impl Capture {
     ///
     /// It cannot be written.
     pub fn flush(&mut self) -> Result<(), CaptureError> {
-        Ok(self.writer.get_mut().flush()?)
+        self.inner.flush()
+    }
+}
+
+impl Drop for Capture {
+    /// Where a run ends by an error, it has all packets all the same.
+    fn drop(&mut self) {
+        let _ = self.inner.flush();
     }
 }

@@ -87,7 +87,7 @@ pub enum DeviceError {
 
 fn hint(address: &IpAddr) -> &'static str {
     match address {
-        IpAddr::V4(_) => "",
+        IpAddr::V4(_) => ": choose another",
         IpAddr::V6(_) => {
             ": is IPv6 off (sysctl net.ipv6.conf.default.disable_ipv6, or ipv6.disable at boot)?"
         }
@@ -139,10 +139,6 @@ impl Tun {
             address,
             error,
         };
-        let mut builder = DeviceBuilder::new()
-            .name(name.as_str())
-            .mtu(config.mtu)
-            .tx_queue_len(config.queue);
         // The first of IPv4 comes with the interface, in which another would replace it.
         let (v4, v6): (Vec<_>, Vec<_>) = config
             .addresses
@@ -150,15 +146,24 @@ impl Tun {
             .copied()
             .partition(|a| a.0.is_ipv4());
         if let Some((second, _)) = v4.get(1) {
-            let why = "it has another of IPv4 already, and this program can give it one";
+            let why = "it has another of IPv4, and can have one";
             return Err(refused(*second, io::Error::other(why)));
         }
-        if let Some((IpAddr::V4(ip), prefix)) = v4.first() {
-            builder = builder.ipv4(*ip, *prefix, None);
-        }
-        let device = builder
-            .build_sync()
-            .map_err(|error| opening(&name, error))?;
+        let build = |v4: Option<&(IpAddr, u8)>| {
+            let mut builder = DeviceBuilder::new()
+                .name(name.as_str())
+                .mtu(config.mtu)
+                .tx_queue_len(config.queue);
+            if let Some((IpAddr::V4(ip), prefix)) = v4 {
+                builder = builder.ipv4(*ip, *prefix, None);
+            }
+            builder.build_sync()
+        };
+        let device = build(v4.first()).map_err(|error| match v4.first() {
+            // Without the address it can be made: that is what is refused.
+            Some((address, _)) if build(None).is_ok() => refused(*address, error),
+            _ => opening(&name, error),
+        })?;
         let tun = Tun { name, device };
         for (address, prefix) in v6 {
             if let IpAddr::V6(ip) = address {

@@ -301,9 +301,25 @@ fn what_cannot_be_is_said_in_a_line() {
         );
         assert_eq!(err.lines().count(), 1, "{err}");
     }
+    let refused = Tun::open(&TunConfig {
+        name: "t4".into(),
+        addresses: vec![("224.0.0.1".parse().expect("an address"), 8)],
+        mtu: 1500,
+        queue: 1_000,
+    });
+    let err = refused.err().expect("no host has it").to_string();
+    assert!(
+        err.starts_with("t4 cannot have the address 224.0.0.1: "),
+        "{err}"
+    );
     for (args, status, why) in [
         (
-            &["--address", "10.98.0.2/24"][..],
+            &["--address", "10.99.0.2/24", "--address", "10.98.0.2/24"][..],
+            2,
+            "the kernel would have 10.99.0.1 and 10.98.0.1",
+        ),
+        (
+            &["--address", "10.98.0.2/24"],
             1,
             "farewell0 is in use by another program",
         ),

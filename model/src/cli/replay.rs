@@ -2,13 +2,15 @@
 
 use std::fs;
 
+use farewell_pcapng::write_whole;
+
 use super::args;
 use super::output::Out;
 use super::registry::{Registry, Setup};
 use super::{Failure, Status, counterexample, names};
 use crate::properties;
 use crate::report::pcapng;
-use crate::report::saved::{Saved, write_whole};
+use crate::report::saved::Saved;
 use crate::rules::Rule;
 
 /// The largest file that is read: far more than any trace needs.

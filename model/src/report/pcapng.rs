@@ -9,16 +9,10 @@
 //! lasts a second, and what happens within it is a millisecond apart; TSval counts ticks from 1000, and TSecr is the latest
 //! TSval that has reached the sender, 0 on a SYN without ACK. Windows are the model's, unscaled bytes.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use etherparse::{IpNumber, Ipv4Header, TcpHeader, TcpOptionElement};
-use pcap_file::pcapng::PcapNgWriter;
-use pcap_file::pcapng::blocks::enhanced_packet::{EnhancedPacketBlock, EnhancedPacketOption};
-use pcap_file::pcapng::blocks::interface_description::{
-    InterfaceDescriptionBlock, InterfaceDescriptionOption,
-};
-use pcap_file::{DataLink, PcapError};
+use farewell_pcapng::{Capture, Heading};
 
 use super::story::{Beat, Carried, Story};
 use crate::endpoint::Flags;
@@ -31,8 +25,6 @@ const PORTS: [u16; 2] = [49152, 80];
 const CLOCK: u32 = 1000;
 /// Milliseconds that a tick lasts.
 const TICK: u64 = 1000;
-/// Nanoseconds: 10^-9.
-const RESOLUTION: u8 = 9;
 const TTL: u8 = 64;
 
 /// Why a story cannot be written.
@@ -42,84 +34,9 @@ pub enum CaptureError {
     /// A segment that is no packet.
     #[error("segment {0} cannot be written as a packet: {1}")]
     Packet(usize, String),
-    /// The format.
-    #[error("the capture cannot be written: {0}")]
-    Format(#[from] PcapError),
-}
-
-/// A capture in the making: some interfaces, packets on them with comments.
-pub struct Capture {
-    writer: PcapNgWriter<Vec<u8>>,
-    comments: Vec<String>,
-    last: Option<EnhancedPacketBlock<'static>>,
-}
-
-impl Capture {
-    /// No packets yet, on interfaces of these names.
-    ///
-    /// # Errors
-    ///
-    /// The format cannot say it.
-    pub fn new(interfaces: &[&str]) -> Result<Capture, CaptureError> {
-        let mut writer = PcapNgWriter::new(Vec::new())?;
-        for name in interfaces {
-            writer.write_pcapng_block(InterfaceDescriptionBlock {
-                linktype: DataLink::RAW,
-                snaplen: 0,
-                options: vec![
-                    InterfaceDescriptionOption::IfName(Cow::Borrowed(name)),
-                    InterfaceDescriptionOption::IfTsResol(RESOLUTION),
-                ],
-            })?;
-        }
-        Ok(Capture {
-            writer,
-            comments: Vec::new(),
-            last: None,
-        })
-    }
-
-    /// A comment on the next packet; on the last, if none follows.
-    pub fn comment(&mut self, text: String) {
-        self.comments.push(text);
-    }
-
-    /// A packet of IP, with the comments that wait.
-    ///
-    /// # Errors
-    ///
-    /// The format cannot say it.
-    pub fn packet(
-        &mut self,
-        interface: u32,
-        at: Duration,
-        data: Vec<u8>,
-    ) -> Result<(), CaptureError> {
-        let next = EnhancedPacketBlock {
-            interface_id: interface,
-            timestamp: at,
-            original_len: data.len() as u32,
-            data: Cow::Owned(data),
-            options: options(&mut self.comments),
-        };
-        if let Some(packet) = self.last.replace(next) {
-            self.writer.write_pcapng_block(packet)?;
-        }
-        Ok(())
-    }
-
-    /// The bytes of it.
-    ///
-    /// # Errors
-    ///
-    /// The format cannot say it.
-    pub fn finish(mut self) -> Result<Vec<u8>, CaptureError> {
-        if let Some(mut packet) = self.last.take() {
-            packet.options.extend(options(&mut self.comments));
-            self.writer.write_pcapng_block(packet)?;
-        }
-        Ok(self.writer.into_inner())
-    }
+    /// The capture.
+    #[error(transparent)]
+    Capture(#[from] farewell_pcapng::CaptureError),
 }
 
 /// The bytes of a capture of a story.
@@ -128,14 +45,14 @@ impl Capture {
 ///
 /// A segment that makes no packet.
 pub fn capture(story: &Story) -> Result<Vec<u8>, CaptureError> {
-    let mut w = Capture::new(&NAMES)?;
+    let mut w = Capture::new(Vec::new(), &NAMES)?;
     let how = story.notation(true);
     let mut views = Views::new(story);
     for beat in story.beats() {
         views.step(beat);
-        let (segment, host) = match *beat {
-            Beat::Sent { segment } => (segment, None),
-            Beat::Arrives { segment, .. } => (segment, Some(())),
+        let (segment, heading) = match *beat {
+            Beat::Sent { segment } => (segment, Heading::Out),
+            Beat::Arrives { segment, .. } => (segment, Heading::In),
             Beat::Tick { .. } => continue,
             Beat::Note { host, ref text } | Beat::User { host, ref text } => {
                 w.comment(format!("{}: {text}", NAMES[host & 1]));
@@ -150,22 +67,22 @@ pub fn capture(story: &Story) -> Result<Vec<u8>, CaptureError> {
             continue;
         };
         let data = views.bytes(segment, carried, beat)?;
-        let view = host.map_or(carried.from, |()| 1 - carried.from);
+        let view = match heading {
+            Heading::Out => carried.from,
+            Heading::In => 1 - carried.from,
+        };
         w.comment(story.label(segment, &how));
         if let Some(remark) = story.remark(beat, views.tick) {
             w.comment(remark);
         }
-        w.packet(view as u32, Duration::from_millis(views.time), data)?;
+        w.packet(
+            view as u32,
+            heading,
+            Duration::from_millis(views.time),
+            &data,
+        )?;
     }
-    w.finish()
-}
-
-/// Comments as a packet has them; none are left.
-fn options(comments: &mut Vec<String>) -> Vec<EnhancedPacketOption<'static>> {
-    comments
-        .drain(..)
-        .map(|c| EnhancedPacketOption::Comment(Cow::Owned(c)))
-        .collect()
+    Ok(w.finish()?)
 }
 
 /// What the hosts' captures have come to.

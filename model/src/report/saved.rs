@@ -1,8 +1,10 @@
 //! Counterexamples as files: lines of text that name a world and the actions that lead to the violation.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
+
+use farewell_pcapng::write_whole;
 
 use crate::properties::{self, Fault};
 use crate::rules::{Profile, Rule, RuleSet};
@@ -237,26 +239,6 @@ impl Saved {
             actions,
         })
     }
-}
-
-/// Writes a file so that it is there whole or not at all: to a temporary file beside it, renamed when complete.
-///
-/// # Errors
-///
-/// Those of the file system; a path that ends in no name.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let Some(name) = path.file_name() else {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file"));
-    };
-    let temporary = format!(".{}.{}", name.to_string_lossy(), std::process::id());
-    let temporary = path.with_file_name(temporary);
-    let written = fs::File::create(&temporary)
-        .and_then(|mut f| f.write_all(bytes).and_then(|()| f.sync_all()))
-        .and_then(|()| fs::rename(&temporary, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    written
 }
 
 fn next_field<'a>(

@@ -66,6 +66,12 @@ fn each_host_s_view_is_in_it_with_right_checksums() {
         );
         let length = (tcp.len() as u16).to_be_bytes();
         assert_eq!(sum(&[&ip[12..20], &[0, 6], &length, tcp]), 0xffff);
+        let heading = [1, 2][usize::from(packet.interface_id == u32::from(ip[15]) - 1)];
+        assert!(
+            packet
+                .options
+                .contains(&EnhancedPacketOption::Flags(heading))
+        );
         assert!(last < Some(packet.timestamp), "time goes on");
         last = Some(packet.timestamp);
         comments.extend(packet.options.iter().filter_map(|o| match o {

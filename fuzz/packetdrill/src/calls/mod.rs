@@ -22,6 +22,7 @@ use crate::clock::{Buffers, Clock, Sent};
 use crate::flags::Settings;
 use crate::host::Outcome;
 use crate::options::Options;
+use crate::record::Record;
 
 /// Sockets at a time.
 const MOST: usize = 256;
@@ -83,12 +84,12 @@ impl Calls {
     /// # Errors
     ///
     /// See [`Clock::new`].
-    pub fn new(settings: &Settings) -> Result<Self, StackError> {
+    pub fn new(settings: &Settings, record: Option<Record>) -> Result<Self, StackError> {
         let buffers = Buffers::default();
         buffers.send.store(settings.send, Ordering::Relaxed);
         buffers.receive.store(settings.receive, Ordering::Relaxed);
         Ok(Calls {
-            clock: Clock::new(settings.config, buffers.clone())?,
+            clock: Clock::new(settings.config, buffers.clone(), record)?,
             buffers,
             local: settings.local.clone(),
             sockets: BTreeMap::new(),

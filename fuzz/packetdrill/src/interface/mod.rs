@@ -4,6 +4,7 @@
 //! safe. No panic leaves it (`guard`): it becomes EIO, and the script fails.
 
 mod device;
+mod end;
 mod guard;
 mod memory;
 mod sockets;
@@ -104,7 +105,11 @@ pub unsafe extern "C" fn packetdrill_interface_init(
     };
     let host = catch_unwind(|| {
         let settings: Settings = text.parse().map_err(|e| format!("--so_flags: {e}"))?;
-        Host::new(&settings).map_err(|e| e.to_string())
+        let host = Host::new(&settings).map_err(|e| e.to_string())?;
+        if settings.pcapng.is_some() {
+            end::write_captures_at_exit()?;
+        }
+        Ok::<_, String>(host)
     });
     let userdata = match host.unwrap_or_else(|_| Err("a panic (see above)".into())) {
         Ok(host) => Box::into_raw(Box::new(host)).cast(),

@@ -8,9 +8,10 @@ use farewell_model::seq::Seq;
 use farewell_model::spec::{Spec, Tcb};
 
 use super::script::{Anchor, Op, Parting, Place, Script, Setup, Shape, has_connection};
-use crate::engine::{Engine, EngineConfig, Image, Live};
+use crate::engine::{Engine, EngineConfig, Image, Live, packet_of};
 use crate::lockstep::{Seen, difference};
 use crate::subject::{Input, Output, Subject, SubjectError};
+use crate::targets::tape;
 
 /// What a script came to.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +31,9 @@ pub struct Came {
 /// The last segments that arrived.
 const REMEMBERED: usize = 16;
 const TICK_MICROS: u64 = 1_000;
+/// In captures.
+const FAREWELL: usize = 0;
+const PEER: usize = 1;
 
 /// What is in lockstep with the specification.
 enum Other {
@@ -44,7 +48,7 @@ struct Player<'a> {
     engine: EngineConfig,
     spec: Tcb,
     other: Other,
-    /// Microseconds, for who is alive.
+    /// Microseconds, for who is alive and for captures.
     at: u64,
     lives: u32,
     arrived: Vec<Segment>,
@@ -126,7 +130,10 @@ impl Player<'_> {
                 }
             }
             Op::Tick if self.setup.live => self.time_goes_on(),
-            Op::Tick => self.event(Event::Tick, None),
+            Op::Tick => {
+                self.at += TICK_MICROS;
+                self.event(Event::Tick, None);
+            }
         }
     }
 
@@ -185,10 +192,19 @@ impl Player<'_> {
         if self.tells {
             self.tell(&e, &out, &o);
         }
+        if !matches!(e, Event::Segment(_)) {
+            tape::comment(|| event_words(&e));
+        }
         let differs = match &mut self.other {
             Other::Saved(image) => {
+                if let Event::Segment(s) = e {
+                    tape::both(PEER, self.at, || packet_of(&s, true));
+                }
                 let mut other = Effects::default();
                 Engine::step(&self.engine, image, e, isn, &mut other);
+                for s in &other.segments {
+                    tape::both(FAREWELL, self.at, || packet_of(s, false));
+                }
                 let a = Seen::of::<Spec>(&self.setup.config, &self.spec, &out);
                 let b = Seen::of::<Engine>(&self.engine, image, &other);
                 (a != b || other.broken).then(|| difference(e, &a, &b, other.broken))
@@ -196,12 +212,17 @@ impl Player<'_> {
             Other::Live(live) => {
                 let input = match e {
                     Event::Call(call) => Input::Call(call, isn.map(Seq::raw)),
-                    Event::Segment(s) => Input::Packet(live.packet_for(&s), isn.map(Seq::raw)),
+                    Event::Segment(s) => {
+                        let packet = live.packet_for(&s);
+                        tape::both(PEER, self.at, || packet.clone());
+                        Input::Packet(packet, isn.map(Seq::raw))
+                    }
                     Event::Timer(_) | Event::Tick => return, // by `time_goes_on`
                 };
                 let reply = live.input(self.at, input);
                 let mut outputs = Vec::new();
                 live.advance(self.at, &mut |_, o| outputs.push(o));
+                leave(self.at, &outputs);
                 let error = match reply {
                     Ok(()) => None,
                     Err(SubjectError::Call(e)) => Some(e),
@@ -263,8 +284,10 @@ impl Player<'_> {
         let Other::Live(live) = &mut self.other else {
             return;
         };
+        tape::comment(|| "a tick".into());
         let mut outputs = Vec::new();
         live.advance(self.at, &mut |_, o| outputs.push(o));
+        leave(self.at, &outputs);
         let effects: Vec<&Effects> = all.iter().collect();
         self.came.differs =
             black_box(live, &o, &effects, &outputs).map(|d| format!("after a tick: {d}"));
@@ -280,13 +303,7 @@ impl Player<'_> {
     }
 
     fn tell(&mut self, e: &Event, out: &Effects, o: &Observed) {
-        let what = match e {
-            Event::Segment(s) => format!("──▶ {}", words(s)),
-            Event::Call(Call::Send { len, .. }) => format!("SEND {len}"),
-            Event::Call(call) => format!("{call:?}"),
-            Event::Timer(t) => format!("{} timer", t.name()),
-            Event::Tick => "a tick".into(),
-        };
+        let what = event_words(e);
         let mut line = format!("{what:<44}{:<14}", o.state.name());
         for s in &out.segments {
             line += &format!("◀── {} ", words(s));
@@ -496,6 +513,25 @@ fn black_box(live: &Live, o: &Observed, out: &[&Effects], outputs: &[Output]) ->
         format!("{read:?} {end}"),
     );
     (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// Packets of who is alive.
+fn leave(at: u64, outputs: &[Output]) {
+    for output in outputs {
+        if let Output::Packet(bytes) = output {
+            tape::both(FAREWELL, at, || bytes.clone());
+        }
+    }
+}
+
+fn event_words(e: &Event) -> String {
+    match e {
+        Event::Segment(s) => format!("──▶ {}", words(s)),
+        Event::Call(Call::Send { len, .. }) => format!("SEND {len}"),
+        Event::Call(call) => format!("{call:?}"),
+        Event::Timer(t) => format!("{} timer", t.name()),
+        Event::Tick => "a tick".into(),
+    }
 }
 
 /// A segment in words.

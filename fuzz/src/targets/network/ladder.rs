@@ -8,6 +8,8 @@ use farewell::seq::SeqNumber;
 use farewell::wire::{Flags, Header};
 use farewell::{Instant, State};
 
+use crate::targets::tape;
+
 /// A segment in few words; its numbers are relative to the ISNs of the connection that sent it.
 #[derive(Clone, Copy)]
 pub(super) struct Sketch {
@@ -81,6 +83,12 @@ const SHOWN: usize = 600;
 
 impl Ladder {
     pub(super) fn add(&self, at: Instant, states: [State; 2], what: What) {
+        match &what {
+            What::Segment(_, "") => {}
+            What::Segment(s, how) => tape::comment(|| format!("{s}{how}")),
+            What::User(host, text) => tape::comment(|| format!("{host}: {text}")),
+            What::Note(text) => tape::comment(|| (*text).to_owned()),
+        }
         self.0.borrow_mut().push(Line { at, what, states });
     }
 }

@@ -2,12 +2,14 @@
 
 use farewell::State;
 use farewell::wire::{Checksums, Flags};
+use farewell_pcapng::Heading;
 
 use super::app::byte;
 use super::host::Mishap;
 use super::ladder::{Sketch, What};
 use super::link::InFlight;
 use super::world::World;
+use crate::targets::tape;
 
 /// Segments in a row that an engine has to send at most.
 const MOST_AT_ONCE: u32 = 10_000;
@@ -111,6 +113,9 @@ impl World<'_> {
             Checksums::Verify,
         );
         bytes.truncate(emitted.expect("room for any header"));
+        tape::packet(n, Heading::Out, now.0, || {
+            tape::in_ip(&self.addresses[n], &bytes)
+        });
         let isns = [0, 1].map(|n: usize| self.hosts[n].iss);
         let sketch = Sketch::new(n, now, isns, &header, len);
         let corrupted = false;

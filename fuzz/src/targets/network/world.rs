@@ -7,12 +7,14 @@ use std::time::Duration;
 use farewell::seq::SeqNumber;
 use farewell::wire::{Addresses, Segment};
 use farewell::{Instant, State};
+use farewell_pcapng::Heading;
 
 use super::app::Act;
 use super::host::Host;
 use super::ladder::{Ladder, What};
 use super::link::{InFlight, Link};
 use super::script::{Opening, Script};
+use crate::targets::tape;
 
 /// Events of a run at most: beyond it nothing gets anywhere.
 const MOST_EVENTS: u64 = 20_000;
@@ -304,6 +306,9 @@ impl<'a> World<'a> {
             return;
         };
         let to = 1 - sketch.from;
+        tape::packet(to, Heading::In, self.now.0, || {
+            tape::in_ip(&self.addresses[sketch.from], &bytes)
+        });
         let read = Segment::parse(&self.addresses[sketch.from], &bytes);
         if corrupted {
             assert!(read.is_err(), "one bit is wrong, and nobody notices");

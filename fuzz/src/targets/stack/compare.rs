@@ -13,6 +13,7 @@ use farewell::wire::Packet;
 use super::ladder::What;
 use super::naive::{Ends, Held, Owner, Sent, tuple};
 use super::world::{World, ends_of};
+use crate::targets::tape;
 
 /// Connections up to which everything is compared after every step.
 const FEW: usize = 48;
@@ -91,6 +92,7 @@ impl World<'_> {
             .poll_transmit(self.now, &mut buf)
             .expect("room enough")
         {
+            tape::both(0, self.now.0, || buf[..sent.len].to_vec());
             let packet = Packet::parse(&buf[..sent.len]).expect("what is sent can be read");
             let ends = ends_of(&sent.tuple);
             let s = packet.segment;

@@ -9,6 +9,7 @@ use farewell::wire::Header;
 use farewell::{Instant, State};
 
 use super::naive::Ends;
+use crate::targets::tape;
 
 /// What happened.
 pub(super) enum What {
@@ -33,6 +34,11 @@ const SHOWN: usize = 400;
 
 impl Ladder {
     pub(super) fn add(&self, at: Instant, what: What) {
+        match &what {
+            What::Step(n, op) => tape::comment(|| format!("{n}: {op}")),
+            What::Told(event) => tape::comment(|| format!("{event:?}")),
+            What::In(..) | What::Out(..) | What::Broken => {}
+        }
         self.0.borrow_mut().push((at, what));
     }
 }

@@ -17,6 +17,7 @@ use super::ladder::{Ladder, What};
 use super::naive::{Ends, Held, Naive, Owner};
 use super::script::{Family, Op, Script, Shot, all, setting};
 use super::shots;
+use crate::targets::tape;
 
 /// Both, and what connects them.
 pub(super) struct World<'a> {
@@ -364,6 +365,7 @@ impl<'a> World<'a> {
 
     /// A packet arrives at the reference.
     fn arrives(&mut self, bytes: &[u8]) -> Result<(), farewell::stack::Refused> {
+        tape::both(1, self.now.0, || bytes.to_vec());
         self.naive.counters.packets_in += 1;
         let taken = match Packet::parse(bytes) {
             Ok(packet) => {

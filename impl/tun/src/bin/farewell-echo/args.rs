@@ -87,12 +87,22 @@ impl Args {
                     .neighbour(&ours)
                     .ok_or(AddressError::Full(*network))?,
             };
+            if kernel.is_multicast() || kernel.is_loopback() {
+                return Err(AddressError::NoHost(kernel));
+            }
             if !network.has(kernel) || ours.contains(&kernel) {
                 return Err(AddressError::Elsewhere(kernel, *network));
             }
             Ok((kernel, network.prefix))
         });
-        each.collect()
+        let kernels = each.collect::<Result<Vec<_>, _>>()?;
+        let mut v4 = kernels.iter().filter(|k| k.0.is_ipv4());
+        if let Some(first) = v4.next()
+            && let Some(other) = v4.find(|k| *k != first)
+        {
+            return Err(AddressError::SecondV4(first.0, other.0));
+        }
+        Ok(kernels)
     }
 }
 
@@ -118,6 +128,10 @@ pub(crate) enum AddressError {
     Full(Network),
     #[error("--kernel {0} is not another address of the network of {1}")]
     Elsewhere(IpAddr, Network),
+    #[error(
+        "the kernel would have {0} and {1}: the interface can have one address of IPv4, so take one network of it (of IPv6 several)"
+    )]
+    SecondV4(IpAddr, IpAddr),
     #[error("{0} times --kernel for {1} networks")]
     Many(usize, usize),
 }
@@ -268,6 +282,14 @@ mod tests {
         ] {
             assert!(args(&["--kernel", kernel]).kernels().is_err(), "{kernel}");
         }
+        let multicast = args(&["--address", "192.0.0.2/2", "--kernel", "224.0.0.1"]);
+        let address = "224.0.0.1".parse().unwrap();
+        assert_eq!(multicast.kernels(), Err(AddressError::NoHost(address)));
+        let two = args(&["--address", "10.99.0.2/24", "--address", "10.98.0.2/24"]);
+        let [one, other]: [IpAddr; 2] = ["10.99.0.1", "10.98.0.1"].map(|a| a.parse().unwrap());
+        assert_eq!(two.kernels(), Err(AddressError::SecondV4(one, other)));
+        let both = args(&["--address", "10.99.0.2/24", "--address", "fd00::2/64"]);
+        assert_eq!(both.kernels().map(|k| k.len()), Ok(2));
         let two = args(&["--kernel", "10.99.0.1", "--kernel", "10.99.0.3"]);
         assert_eq!(two.kernels(), Err(AddressError::Many(2, 1)));
     }

@@ -3,17 +3,17 @@
 
 #![cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
 
-mod common {
-    mod library;
-    pub(crate) mod loaded;
-    pub(crate) use library::library;
-}
+mod captures;
+#[path = "../common/library.rs"]
+mod library;
+mod loaded;
 
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Instant;
 
-use common::loaded::{ACK, FIN, Loaded, NOWHERE, PEER, PORT, RST, SYN, told};
 use libc::{iovec, msghdr, pollfd};
+use library::library;
+use loaded::{ACK, FIN, Loaded, NOWHERE, PEER, PORT, RST, SYN, told};
 
 const STATE: (i32, i32) = (libc::IPPROTO_TCP, libc::TCP_INFO);
 
