@@ -1,4 +1,4 @@
-//! `conform run`: a stack under the oracle; `conform replay`: one script of it again.
+//! `conform run`: a stack under the oracle. What [`super::replay`] needs as well is here, too.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -8,19 +8,17 @@ use std::process::ExitCode;
 
 use super::campaign::Campaign;
 use super::capture::capture;
-use super::drive::{End, Run, drive, panic_in_silence};
+use super::drive::{Run, drive, panic_in_silence};
 use super::expectations::{self, Expectation};
-use super::finding::{Finding, findings};
+use super::finding::Finding;
 use super::freedom::FREEDOM;
 use super::ladder::ladder;
-use super::script::Script;
 use super::together::together;
 use farewell_model::report::saved::write_whole;
 
 use crate::subjects::{Mutant, Mutation, NAMES, Stack, named};
 
 const RUN: &str = "`conform run --help` says what there is";
-const REPLAY: &str = "write conform replay FILE [--subject NAME] [--pcapng OUT]";
 const USAGE: &str = "usage: conform run --subject NAME [--count N] [--seed N] [--mutation NAME] [--expect FILE] [--save FOLDER] [--as-found] [--wait-at-most MILLISECONDS]
        conform run --freedom     what is not compared, and why
        conform replay FILE [--subject NAME] [--pcapng OUT]";
@@ -32,23 +30,25 @@ const LARGEST: u64 = 10_000_000;
 const CANNOT: u8 = 4;
 
 /// What is said goes to the standard output, as long as anyone listens.
-fn say(words: std::fmt::Arguments<'_>) {
+pub(super) fn print(words: std::fmt::Arguments<'_>) {
     let _ = std::io::stdout().lock().write_fmt(words);
 }
 
 macro_rules! say_part {
-    ($($words:tt)*) => { say(format_args!($($words)*)) };
+    ($($words:tt)*) => { $crate::oracle::command::print(format_args!($($words)*)) };
 }
 
 macro_rules! say {
     ($($words:tt)*) => {{
-        say(format_args!($($words)*));
-        say(format_args!("\n"));
+        $crate::oracle::command::print(format_args!($($words)*));
+        $crate::oracle::command::print(format_args!("\n"));
     }};
 }
 
+pub(super) use {say, say_part};
+
 /// Status 2: what was asked makes no sense.
-struct Usage(String);
+pub(super) struct Usage(pub(super) String);
 
 struct Asked {
     stack: Box<dyn Stack>,
@@ -61,11 +61,11 @@ struct Asked {
     most: u32,
 }
 
-fn stack(name: &str) -> Result<Box<dyn Stack>, Usage> {
+pub(super) fn stack(name: &str) -> Result<Box<dyn Stack>, Usage> {
     named(name).ok_or_else(|| Usage(format!("no subject {name}: there are {}", NAMES.join(", "))))
 }
 
-fn mutation(name: &str) -> Result<Mutation, Usage> {
+pub(super) fn mutation(name: &str) -> Result<Mutation, Usage> {
     Mutation::named(name).ok_or_else(|| {
         let names: Vec<String> = Mutation::ALL.iter().map(|m| m.name()).collect();
         Usage(format!(
@@ -76,7 +76,7 @@ fn mutation(name: &str) -> Result<Mutation, Usage> {
 }
 
 /// An option and its value, attached or the next word; no value for what is no option.
-fn option<'a>(
+pub(super) fn option<'a>(
     word: &OsString,
     words: &mut impl Iterator<Item = &'a OsString>,
 ) -> Result<(String, Option<OsString>), Usage> {
@@ -145,7 +145,7 @@ fn asked(args: &[OsString]) -> Result<Asked, Usage> {
     Ok(a)
 }
 
-fn ended(done: Result<ExitCode, Usage>) -> ExitCode {
+pub(super) fn ended(done: Result<ExitCode, Usage>) -> ExitCode {
     done.unwrap_or_else(|Usage(why)| {
         eprintln!("conform: {why}");
         ExitCode::from(2)
@@ -166,10 +166,10 @@ pub fn run(args: &[OsString]) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     panic_in_silence();
-    ended(asked(args).and_then(|a| campaign(&a)))
+    ended(asked(args).and_then(|a| campaign(&a, args)))
 }
 
-fn read(file: &Path) -> Result<String, Usage> {
+pub(super) fn read(file: &Path) -> Result<String, Usage> {
     let mut text = String::new();
     File::open(file)
         .and_then(|f| f.take(LARGEST + 1).read_to_string(&mut text))
@@ -182,7 +182,7 @@ fn read(file: &Path) -> Result<String, Usage> {
 }
 
 /// The known divergences of a stack.
-fn known(name: &str, file: Option<&Path>) -> Result<Vec<Expectation>, Usage> {
+pub(super) fn known(name: &str, file: Option<&Path>) -> Result<Vec<Expectation>, Usage> {
     let text = match file {
         Some(file) => read(file)?,
         None => expectations::of(name).to_owned(),
@@ -194,17 +194,19 @@ fn known(name: &str, file: Option<&Path>) -> Result<Vec<Expectation>, Usage> {
     expectations::read(&text).map_err(|why| Usage(format!("{whose}: {why}")))
 }
 
-/// Status 4, where the stack cannot be had on this machine; or that of the program that has run in a place of its own.
-fn elsewhere(stack: &dyn Stack) -> Option<ExitCode> {
-    stack.elsewhere().unwrap_or_else(|why| {
+/// Status 4, where the stack cannot be had on this machine; or that of the program that has run in a place of its own, with
+/// these arguments.
+pub(super) fn elsewhere(stack: &dyn Stack, args: &[OsString]) -> Option<ExitCode> {
+    stack.elsewhere(args).unwrap_or_else(|why| {
         eprintln!("conform: {}: {why}", stack.name());
         Some(ExitCode::from(CANNOT))
     })
 }
 
-fn campaign(a: &Asked) -> Result<ExitCode, Usage> {
+fn campaign(a: &Asked, args: &[OsString]) -> Result<ExitCode, Usage> {
     let stack = a.stack.as_ref();
-    if let Some(status) = elsewhere(stack) {
+    let again: Vec<OsString> = ["run".into()].into_iter().chain(args.to_vec()).collect();
+    if let Some(status) = elsewhere(stack, &again) {
         return Ok(status);
     }
     let known = known(stack.name(), a.expect.as_deref())?;
@@ -264,7 +266,7 @@ fn write(file: &Path, bytes: &[u8]) -> Result<(), Usage> {
     write_whole(file, bytes).map_err(|why| Usage(format!("cannot write {}: {why}", file.display())))
 }
 
-fn write_capture(file: &Path, subject: &str, run: &Run) -> Result<(), Usage> {
+pub(super) fn write_capture(file: &Path, subject: &str, run: &Run) -> Result<(), Usage> {
     let bytes = capture(subject, run).map_err(|why| Usage(why.to_string()))?;
     write(file, &bytes)
 }
@@ -280,85 +282,4 @@ fn saved(stack: &dyn Stack, mutation: Option<Mutation>, f: &Finding) -> String {
         stack.name(),
         f.script
     )
-}
-
-/// Whether these arguments of `conform replay` are for [`replay`]: their file is a script, or cannot be read. What else there
-/// is to play again is the model's.
-pub fn is_ours(args: &[OsString]) -> bool {
-    let mut words = args.iter();
-    while let Some(word) = words.next() {
-        match option(word, &mut words) {
-            Ok((_, Some(_))) => {}
-            Ok((_, None)) => return read(Path::new(word)).map_or(true, |text| is_script(&text)),
-            Err(_) => return false,
-        }
-    }
-    false
-}
-
-fn is_script(text: &str) -> bool {
-    text.lines()
-        .any(|l| l.starts_with("subject ") || l.starts_with("peer-isn "))
-}
-
-/// `conform replay FILE`: status 0 if everything is explained, 1 if not, 2 if it cannot be run, 3 if it is undecided.
-pub fn replay(args: &[OsString]) -> ExitCode {
-    panic_in_silence();
-    ended(replayed(args))
-}
-
-fn replayed(args: &[OsString]) -> Result<ExitCode, Usage> {
-    let (mut file, mut other, mut pcapng) = (None, None, None);
-    let mut words = args.iter();
-    while let Some(word) = words.next() {
-        let (name, value) = option(word, &mut words)?;
-        match (name.as_str(), value) {
-            ("--subject", Some(v)) => other = Some(v.to_string_lossy().into_owned()),
-            ("--pcapng", Some(v)) => pcapng = Some(PathBuf::from(v)),
-            (_, None) if file.is_none() => file = Some(word),
-            _ => return Err(Usage(format!("no option {name}: {REPLAY}"))),
-        }
-    }
-    let file = file.ok_or_else(|| Usage(format!("FILE is missing: {REPLAY}")))?;
-    let text = read(Path::new(file))?;
-    let script =
-        Script::read(&text).map_err(|why| Usage(format!("{}: {why}", file.to_string_lossy())))?;
-    let of = |key: &str| {
-        text.lines()
-            .find_map(|l| l.trim().strip_prefix(key))
-            .map(str::trim)
-    };
-    let name = other
-        .as_deref()
-        .or(of("subject "))
-        .ok_or_else(|| Usage("the script names no subject: add --subject NAME".into()))?;
-    let mut subject = stack(name)?;
-    if let (Some(m), "farewell") = (of("mutation "), name) {
-        subject = Box::new(Mutant(mutation(m)?));
-    }
-    if let Some(status) = elsewhere(subject.as_ref()) {
-        return Ok(status);
-    }
-    let known = known(name, None)?;
-    let run =
-        drive(subject.as_ref(), &script, &known).map_err(|why| Usage(format!("{name}: {why}")))?;
-    if let Some(to) = &pcapng {
-        write_capture(to, name, &run)?;
-    }
-    say_part!("{}", ladder(&run));
-    let found = findings(&known, &script, &run);
-    for f in &found {
-        say!("{}: {}; {}\n  {}", f.id, f.class.label(), f.section, f.what);
-    }
-    Ok(match run.end {
-        End::Conforms if found.is_empty() => {
-            say!("conforms: the specification explains everything");
-            ExitCode::SUCCESS
-        }
-        End::Undecided => {
-            say!("undecided: too many states explain it");
-            ExitCode::from(3)
-        }
-        End::Conforms | End::Diverges(_) | End::Broken(..) => ExitCode::FAILURE,
-    })
 }

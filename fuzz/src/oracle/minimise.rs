@@ -22,6 +22,10 @@ pub fn minimised(
     found: &Finding,
 ) -> Result<Option<Finding>, SubjectError> {
     let same = |script: &Script| -> Result<Option<Finding>, SubjectError> {
+        // A script without steps is none.
+        if script.steps.is_empty() {
+            return Ok(None);
+        }
         let run = drive(stack, script, known)?;
         let all = findings(known, script, &run);
         Ok(all.into_iter().find(|f| f.id == found.id))

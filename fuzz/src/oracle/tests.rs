@@ -24,7 +24,8 @@ fn lines_that_are_no_steps_are_refused() {
         "send",
         "send x",
         "receive -1",
-        "wait 600001",
+        "wait x",
+        "wait 3600001",
         "segment",
         "segment SIN",
         "segment ACK seq=next",
@@ -39,6 +40,22 @@ fn lines_that_are_no_steps_are_refused() {
         let refused = Script::read(&format!("isn 1\n{line}")).unwrap_err();
         assert_eq!(refused.line, 2, "{line}");
     }
+}
+
+#[test]
+fn scripts_are_bounded_and_not_empty() {
+    let waits = |n: usize| "wait 600000\n".repeat(n);
+    for (text, line) in [
+        (String::new(), 1),
+        ("# a\nsubject smoltcp\nisn 1\n".into(), 3),
+        (waits(7), 7),
+        (format!("{}wait 4294967295\n", waits(6)), 7),
+        ("close\n".repeat(1_001), 1_001),
+    ] {
+        let refused = Script::read(&text).unwrap_err();
+        assert_eq!(refused.line, line, "{refused}");
+    }
+    assert!(Script::read(&waits(6)).is_ok());
 }
 
 #[test]

@@ -9,6 +9,7 @@ pub mod linux;
 pub mod mutant;
 mod smoltcp;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use crate::subject::{Micros, Subject, SubjectError};
@@ -56,12 +57,13 @@ pub trait Stack: Sync {
         1
     }
 
-    /// A stack that needs a place of its own runs the whole program there, before anything else, and says how that ended.
+    /// A stack that needs a place of its own runs the whole program there, with these arguments, before anything else, and says
+    /// how that ended.
     ///
     /// # Errors
     ///
     /// There is no such place here.
-    fn elsewhere(&self) -> Result<Option<ExitCode>, SubjectError> {
+    fn elsewhere(&self, _args: &[OsString]) -> Result<Option<ExitCode>, SubjectError> {
         Ok(None)
     }
 

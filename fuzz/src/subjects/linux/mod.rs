@@ -7,6 +7,7 @@
 mod calls;
 mod wire;
 
+use std::ffi::OsString;
 use std::net::SocketAddrV4;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -58,10 +59,10 @@ impl Stack for Linux {
         1_000
     }
 
-    fn elsewhere(&self) -> Result<Option<ExitCode>, SubjectError> {
+    fn elsewhere(&self, args: &[OsString]) -> Result<Option<ExitCode>, SubjectError> {
         let first = std::env::args_os().nth(1).unwrap_or_default();
         let Some(outside) = namespace::outside(&first) else {
-            let Err(why) = namespace::enter();
+            let Err(why) = namespace::enter(args);
             return Err(broken(&why));
         };
         match namespace::require_inside(outside) {
