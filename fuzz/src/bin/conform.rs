@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use farewell_fuzz::oracle::replay::Replayed;
+use farewell_fuzz::subjects::STACKS;
 use farewell_fuzz::{oracle, scripts};
 
 fn main() -> ExitCode {
@@ -19,8 +20,8 @@ fn main() -> ExitCode {
     let rest = args.get(2..).unwrap_or_default();
     match args.get(1).and_then(|a| a.to_str()) {
         Some("scripts") => scripts::run(rest),
-        Some("run") => oracle::command::run(rest),
-        Some("replay") => match oracle::replay::replay(rest) {
+        Some("run") => oracle::command::run(STACKS, rest),
+        Some("replay") => match oracle::replay::replay(STACKS, rest) {
             Replayed::Ended(status) => status,
             Replayed::Models(text) => worlds(args, text),
         },

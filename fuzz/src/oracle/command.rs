@@ -13,10 +13,11 @@ use super::expectations::{self, Expectation};
 use super::finding::Finding;
 use super::freedom::FREEDOM;
 use super::ladder::ladder;
+use super::replay::{Replayed, replay};
 use super::together::together;
 use farewell_model::report::saved::write_whole;
 
-use crate::subjects::{Mutant, Mutation, NAMES, Stack, named};
+use crate::subjects::{Farewell, Mutant, Mutation, Stack};
 
 const RUN: &str = "`conform run --help` says what there is";
 const USAGE: &str = "usage: conform run --subject NAME [--count N] [--seed N] [--mutation NAME] [--expect FILE] [--save FOLDER] [--as-found] [--wait-at-most MILLISECONDS]
@@ -50,8 +51,8 @@ pub(super) use {say, say_part};
 /// Status 2: what was asked makes no sense.
 pub(super) struct Usage(pub(super) String);
 
-struct Asked {
-    stack: Box<dyn Stack>,
+struct Asked<'a> {
+    stack: &'a dyn Stack,
     mutation: Option<Mutation>,
     count: u64,
     seed: u64,
@@ -61,8 +62,16 @@ struct Asked {
     most: u32,
 }
 
-pub(super) fn stack(name: &str) -> Result<Box<dyn Stack>, Usage> {
-    named(name).ok_or_else(|| Usage(format!("no subject {name}: there are {}", NAMES.join(", "))))
+fn names(stacks: &[&dyn Stack]) -> String {
+    let names: Vec<&str> = stacks.iter().map(|s| s.name()).collect();
+    names.join(", ")
+}
+
+pub(super) fn stack<'a>(stacks: &[&'a dyn Stack], name: &str) -> Result<&'a dyn Stack, Usage> {
+    let found = stacks.iter().find(|s| s.name() == name);
+    found
+        .copied()
+        .ok_or_else(|| Usage(format!("no subject {name}: there are {}", names(stacks))))
 }
 
 pub(super) fn mutation(name: &str) -> Result<Mutation, Usage> {
@@ -93,10 +102,13 @@ pub(super) fn option<'a>(
     Ok((name, Some(value.clone())))
 }
 
-fn asked(args: &[OsString]) -> Result<Asked, Usage> {
-    let mut subject = None;
+fn asked<'a>(stacks: &[&'a dyn Stack], args: &[OsString]) -> Result<Asked<'a>, Usage> {
+    let mut subject = match stacks {
+        [only] => Some(*only),
+        _ => None,
+    };
     let mut a = Asked {
-        stack: Box::new(crate::subjects::Farewell),
+        stack: &Farewell,
         mutation: None,
         count: 1_000,
         seed: 1,
@@ -119,7 +131,7 @@ fn asked(args: &[OsString]) -> Result<Asked, Usage> {
                 .map_err(|_| Usage(format!("{name}: {text} is not a number")))
         };
         match name.as_str() {
-            "--subject" => subject = Some(stack(&text)?),
+            "--subject" => subject = Some(stack(stacks, &text)?),
             "--mutation" => a.mutation = Some(mutation(&text)?),
             "--count" => a.count = number()?,
             "--seed" => a.seed = number()?,
@@ -134,13 +146,10 @@ fn asked(args: &[OsString]) -> Result<Asked, Usage> {
             _ => return Err(Usage(format!("no option {name}: {RUN}"))),
         }
     }
-    a.stack = subject
-        .ok_or_else(|| Usage(format!("--subject is missing: one of {}", NAMES.join(", "))))?;
-    if let Some(m) = a.mutation {
-        if a.stack.name() != "farewell" {
-            return Err(Usage("--mutation goes with --subject farewell".into()));
-        }
-        a.stack = Box::new(Mutant(m));
+    a.stack =
+        subject.ok_or_else(|| Usage(format!("--subject is missing: one of {}", names(stacks))))?;
+    if a.mutation.is_some() && a.stack.name() != Farewell.name() {
+        return Err(Usage("--mutation goes with --subject farewell".into()));
     }
     Ok(a)
 }
@@ -152,9 +161,27 @@ pub(super) fn ended(done: Result<ExitCode, Usage>) -> ExitCode {
     })
 }
 
+/// `conform` over the stacks of another crate: a program whose `main` is this has `run` and `replay`, with the statuses of both.
+pub fn conform(stacks: &[&dyn Stack]) -> ExitCode {
+    let args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let rest = args.get(1..).unwrap_or_default();
+    match args.first().and_then(|a| a.to_str()) {
+        Some("run") => run(stacks, rest),
+        Some("replay") => match replay(stacks, rest) {
+            Replayed::Ended(status) => status,
+            Replayed::Models(_) => {
+                ended(Err(Usage("that is for the model's own `farewell`".into())))
+            }
+        },
+        _ => ended(Err(Usage(
+            "write run or replay: `run --help` says how".into(),
+        ))),
+    }
+}
+
 /// `conform run`: status 0 if every script conforms or its divergence is expected, 1 if not, 2 for wrong arguments, 3 if some
 /// script was not decided.
-pub fn run(args: &[OsString]) -> ExitCode {
+pub fn run(stacks: &[&dyn Stack], args: &[OsString]) -> ExitCode {
     if args.iter().any(|a| a == "--help" || a == "-h") {
         say!("{USAGE}");
         return ExitCode::SUCCESS;
@@ -166,7 +193,7 @@ pub fn run(args: &[OsString]) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     panic_in_silence();
-    ended(asked(args).and_then(|a| campaign(&a, args)))
+    ended(asked(stacks, args).and_then(|a| campaign(&a, args)))
 }
 
 pub(super) fn read(file: &Path) -> Result<String, Usage> {
@@ -182,13 +209,13 @@ pub(super) fn read(file: &Path) -> Result<String, Usage> {
 }
 
 /// The known divergences of a stack.
-pub(super) fn known(name: &str, file: Option<&Path>) -> Result<Vec<Expectation>, Usage> {
+pub(super) fn known(stack: &dyn Stack, file: Option<&Path>) -> Result<Vec<Expectation>, Usage> {
     let text = match file {
         Some(file) => read(file)?,
-        None => expectations::of(name).to_owned(),
+        None => stack.expectations().to_owned(),
     };
     let whose = file.map_or_else(
-        || format!("expectations of {name}"),
+        || format!("expectations of {}", stack.name()),
         |file| file.display().to_string(),
     );
     expectations::read(&text).map_err(|why| Usage(format!("{whose}: {why}")))
@@ -204,12 +231,13 @@ pub(super) fn elsewhere(stack: &dyn Stack, args: &[OsString]) -> Option<ExitCode
 }
 
 fn campaign(a: &Asked, args: &[OsString]) -> Result<ExitCode, Usage> {
-    let stack = a.stack.as_ref();
+    let mutant = a.mutation.map(Mutant);
+    let stack: &dyn Stack = mutant.as_ref().map_or(a.stack, |m| m);
     let again: Vec<OsString> = ["run".into()].into_iter().chain(args.to_vec()).collect();
     if let Some(status) = elsewhere(stack, &again) {
         return Ok(status);
     }
-    let known = known(stack.name(), a.expect.as_deref())?;
+    let known = known(stack, a.expect.as_deref())?;
     if let Some(folder) = &a.save {
         std::fs::create_dir_all(folder)
             .map_err(|why| Usage(format!("{}: {why}", folder.display())))?;

@@ -11,7 +11,7 @@ use super::drive::{End, drive, panic_in_silence};
 use super::finding::findings;
 use super::ladder::ladder;
 use super::script::Script;
-use crate::subjects::Mutant;
+use crate::subjects::{Farewell, Mutant, Stack};
 
 const REPLAY: &str = "write conform replay FILE [--subject NAME] [--pcapng OUT]";
 
@@ -55,7 +55,7 @@ fn asked(args: &[OsString]) -> Result<Asked, Usage> {
 
 /// `conform replay FILE`: status 0 if everything is explained, 1 if not, 2 if it cannot be run, 3 if it is undecided. The file
 /// is read once, for it may be a pipe.
-pub fn replay(args: &[OsString]) -> Replayed {
+pub fn replay(stacks: &[&dyn Stack], args: &[OsString]) -> Replayed {
     // Options that only the model has.
     let of_the_model = |a: &OsString| a == "--absolute" || a == "--help" || a == "-h";
     if args.iter().any(of_the_model) {
@@ -72,11 +72,13 @@ pub fn replay(args: &[OsString]) -> Replayed {
     });
     match text {
         Ok((_, text)) if text.starts_with(MODELS) => Replayed::Models(Some(text)),
-        text => Replayed::Ended(ended(text.and_then(|(a, text)| replayed(&a, &text)))),
+        text => Replayed::Ended(ended(
+            text.and_then(|(a, text)| replayed(stacks, &a, &text)),
+        )),
     }
 }
 
-fn replayed(a: &Asked, text: &str) -> Result<ExitCode, Usage> {
+fn replayed(stacks: &[&dyn Stack], a: &Asked, text: &str) -> Result<ExitCode, Usage> {
     let file = a.file.as_deref().unwrap_or(Path::new("the script"));
     let script = Script::read(text).map_err(|why| Usage(format!("{}: {why}", file.display())))?;
     let of = |key: &str| {
@@ -89,9 +91,10 @@ fn replayed(a: &Asked, text: &str) -> Result<ExitCode, Usage> {
         .as_deref()
         .or(of("subject "))
         .ok_or_else(|| Usage("the script names no subject: add --subject NAME".into()))?;
-    let mut subject = stack(name)?;
-    if let (Some(m), "farewell") = (of("mutation "), name) {
-        subject = Box::new(Mutant(mutation(m)?));
+    let mut subject = stack(stacks, name)?;
+    let mutant = of("mutation ").map(mutation).transpose()?.map(Mutant);
+    if let (Some(m), true) = (&mutant, name == Farewell.name()) {
+        subject = m;
     }
     let mut again: Vec<OsString> = ["replay", "--subject", name, SCRIPT]
         .map(OsString::from)
@@ -100,12 +103,11 @@ fn replayed(a: &Asked, text: &str) -> Result<ExitCode, Usage> {
     if let Some(to) = &a.pcapng {
         again.extend(["--pcapng".into(), to.into()]);
     }
-    if let Some(status) = elsewhere(subject.as_ref(), &again) {
+    if let Some(status) = elsewhere(subject, &again) {
         return Ok(status);
     }
-    let known = known(name, None)?;
-    let run =
-        drive(subject.as_ref(), &script, &known).map_err(|why| Usage(format!("{name}: {why}")))?;
+    let known = known(subject, None)?;
+    let run = drive(subject, &script, &known).map_err(|why| Usage(format!("{name}: {why}")))?;
     if let Some(to) = &a.pcapng {
         write_capture(to, name, &run)?;
     }

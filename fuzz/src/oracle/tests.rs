@@ -7,7 +7,7 @@ use super::random;
 use super::script::Script;
 use farewell_testing::tshark;
 
-use crate::subjects::{Farewell, Mutant, Mutation, Smoltcp};
+use crate::subjects::{Farewell, Mutant, Mutation, Smoltcp, Stack as _};
 
 #[test]
 fn scripts_survive_being_written() {
@@ -95,7 +95,7 @@ fn every_mistake_is_caught() {
 #[test]
 fn reproducers_show_what_they_say() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/reproducers/smoltcp");
-    let known = expectations::read(expectations::of("smoltcp")).unwrap();
+    let known = expectations::read(Smoltcp.expectations()).unwrap();
     let mut count = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
@@ -118,7 +118,7 @@ fn reproducers_show_what_they_say() {
 
 #[test]
 fn smoltcp_diverges_only_as_expected() {
-    let known = expectations::read(expectations::of("smoltcp")).unwrap();
+    let known = expectations::read(Smoltcp.expectations()).unwrap();
     let all = Campaign::run(&Smoltcp, &known, 1, 2_000).unwrap();
     for (id, (_, f)) in &all.findings {
         assert!(f.expected, "{id}");
@@ -128,7 +128,7 @@ fn smoltcp_diverges_only_as_expected() {
 
 #[test]
 fn a_line_less_is_a_finding_more() {
-    let known = expectations::read(expectations::of("smoltcp")).unwrap();
+    let known = expectations::read(Smoltcp.expectations()).unwrap();
     let all = Campaign::run(&Smoltcp, &known, 2, 1_000).unwrap();
     for name in all.findings.keys() {
         let less: Vec<_> = known.iter().filter(|k| k.name != *name).cloned().collect();

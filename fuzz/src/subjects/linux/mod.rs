@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use farewell_model::endpoint::{Flags, MAX_DATA};
+use farewell_model::endpoint::Flags;
 use farewell_tun::Device;
 use farewell_tun::device::Sent;
 use farewell_tun::namespace::{self, NamespaceError};
@@ -44,15 +44,18 @@ impl Stack for Linux {
 
     fn terms(&self) -> Terms {
         Terms {
-            buffer: MAX_DATA as u8,
             time_wait: TIME_WAIT * 1_000_000,
             fin_wait_2: Some(FIN_WAIT_2 * 1_000_000),
-            tells: false,
             full_close: true,
             steady_window: true,
             whole_windows: true,
             watched: 28,
+            ..Terms::default()
         }
+    }
+
+    fn expectations(&self) -> &'static str {
+        include_str!("../../../expectations/linux.txt")
     }
 
     fn at_once(&self) -> usize {
