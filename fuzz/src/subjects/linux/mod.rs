@@ -10,7 +10,7 @@ mod wire;
 use std::ffi::OsString;
 use std::net::SocketAddrV4;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,7 @@ use wire::{HERE, THERE, readdress, wire};
 /// An answer that is given at once has come by then.
 const AT_ONCE: Duration = Duration::from_millis(10);
 const FIRST_PORT: u16 = 1_024;
+const PORTS: u16 = u16::MAX - FIRST_PORT + 1;
 /// `tcp_fin_timeout`.
 const FIN_WAIT_2: u64 = 20;
 /// TCP_TIMEWAIT_LEN: nothing makes it shorter.
@@ -79,9 +80,8 @@ impl Stack for Linux {
     }
 
     fn start(&self) -> Result<Box<dyn Subject>, SubjectError> {
-        static PORTS: AtomicU16 = AtomicU16::new(FIRST_PORT);
-        drop(wire()?);
-        let port = PORTS.fetch_add(1, Ordering::Relaxed).max(FIRST_PORT);
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let port = free(&NEXT, |port| wire()?.has(SocketAddrV4::new(HERE, port)))?;
         Ok(Box::new(Host {
             here: SocketAddrV4::new(HERE, port),
             began: Instant::now(),
@@ -91,6 +91,21 @@ impl Stack for Linux {
             repeats: false,
         }))
     }
+}
+
+/// The next port of which the kernel has no connection any more.
+fn free(
+    next: &AtomicU64,
+    mut is_taken: impl FnMut(u16) -> Result<bool, SubjectError>,
+) -> Result<u16, SubjectError> {
+    for _ in 0..PORTS {
+        let n = next.fetch_add(1, Ordering::Relaxed) % u64::from(PORTS);
+        let port = FIRST_PORT + n as u16;
+        if !is_taken(port)? {
+            return Ok(port);
+        }
+    }
+    Err(broken(&"every port still has a connection: wait a minute"))
 }
 
 fn broken(why: &dyn std::fmt::Display) -> SubjectError {
@@ -163,5 +178,25 @@ impl Subject for Host {
                 out(to, Output::Packet(packet));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_come_round_and_those_that_are_taken_are_passed_over() {
+        let next = AtomicU64::new(0);
+        let mut ports: Vec<u16> = (0..PORTS)
+            .map(|_| free(&next, |_| Ok(false)).unwrap())
+            .collect();
+        assert_eq!((ports[0], ports.last()), (1_024, Some(&65_535)));
+        ports.dedup();
+        assert_eq!(ports.len(), usize::from(PORTS));
+        let taken = |port| Ok(port < 1_030);
+        assert_eq!(free(&next, taken), Ok(1_030));
+        let refused = free(&next, |_| Ok(true)).unwrap_err();
+        assert!(refused.to_string().contains("every port"), "{refused}");
     }
 }
