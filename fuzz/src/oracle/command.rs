@@ -6,15 +6,14 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::campaign::Campaign;
+use super::campaign::{AGAIN, Campaign};
 use super::capture::capture;
-use super::drive::{Run, drive, panic_in_silence};
+use super::drive::{Run, panic_in_silence};
 use super::expectations::{self, Expectation};
 use super::finding::Finding;
 use super::freedom::FREEDOM;
 use super::ladder::ladder;
 use super::replay::{Replayed, replay};
-use super::together::together;
 use farewell_model::report::saved::write_whole;
 
 use crate::subjects::{Farewell, Mutant, Mutation, Stack};
@@ -26,6 +25,9 @@ const USAGE: &str = "usage: conform run --subject NAME [--count N] [--seed N] [-
 
 /// The largest file that is read: far more than any script needs.
 const LARGEST: u64 = 10_000_000;
+
+/// The status where the same scripts mostly do not show again what was found.
+const UNSTEADY: u8 = 5;
 
 /// The status where a stack cannot be had on this machine.
 const CANNOT: u8 = 4;
@@ -180,7 +182,7 @@ pub fn conform(stacks: &[&dyn Stack]) -> ExitCode {
 }
 
 /// `conform run`: status 0 if every script conforms or its divergence is expected, 1 if not, 2 for wrong arguments, 3 if some
-/// script was not decided.
+/// script was not decided, 4 where the stack cannot be had, 5 if all that is not expected is not seen again either.
 pub fn run(stacks: &[&dyn Stack], args: &[OsString]) -> ExitCode {
     if args.iter().any(|a| a == "--help" || a == "-h") {
         say!("{USAGE}");
@@ -246,48 +248,55 @@ fn campaign(a: &Asked, args: &[OsString]) -> Result<ExitCode, Usage> {
     let mut all = Campaign::run_brief(stack, &known, a.seed, a.count, a.most).map_err(cannot)?;
     say!("{}, seed {}", stack.name(), a.seed);
     say_part!("{all}");
+    all.again(stack, &known).map_err(cannot)?;
     if !a.as_found {
         all.minimise(stack, &known).map_err(cannot)?;
     }
-    let mut unexpected = 0;
-    let found: Vec<_> = all.findings.values().collect();
-    let runs = together(stack, &found, |(_, f)| drive(stack, &f.script, &known)).map_err(cannot)?;
-    for ((count, f), run) in found.into_iter().zip(&runs) {
+    for found in all.findings.values() {
+        let f = &found.finding;
         say!(
-            "\n{} ({count} scripts): {}; {}\n  {}",
+            "\n{} ({} scripts): {}; {}\n  {}",
             f.id,
+            found.times,
             f.class.label(),
             f.section,
             f.what
         );
+        if let Some(n) = found.again {
+            say!(
+                "  NOT EXPECTED, and seen {n} of {AGAIN} times when the same script was done again"
+            );
+        }
         if !f.expected {
-            unexpected += 1;
-            say_part!("  NOT EXPECTED\n{}", ladder(run));
+            say_part!("{}", ladder(&found.run));
         }
         if let Some(folder) = &a.save {
             let file = folder.join(format!("{}.txt", f.id.replace('/', "_")));
             write(&file, saved(stack, a.mutation, f).as_bytes())?;
-            write_capture(&file.with_extension("pcapng"), stack.name(), run)?;
+            write_capture(&file.with_extension("pcapng"), stack.name(), &found.run)?;
             say!("  again: conform replay {}", file.display());
         }
     }
+    let (status, unexpected, unsteady) = verdict(&all);
     say!(
-        "\n{} divergences, {unexpected} of them not expected",
+        "\n{} divergences, {unexpected} of them not expected, {unsteady} more not expected and not seen again",
         all.findings.len()
     );
-    if !all.once.is_empty() {
-        say!(
-            "seen once, and not again by the same script: {}",
-            all.once.join(", ")
-        );
-    }
-    Ok(if unexpected > 0 {
-        ExitCode::FAILURE
-    } else if all.undecided > 0 {
-        ExitCode::from(3)
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(ExitCode::from(status))
+}
+
+/// The status, how many are not expected, and of how many others that is not certain.
+fn verdict(all: &Campaign) -> (u8, usize, usize) {
+    let unexpected = || all.findings.values().filter(|f| !f.finding.expected);
+    let unsteady = unexpected().filter(|f| f.is_unsteady()).count();
+    let steady = unexpected().count() - unsteady;
+    let status = match (steady, unsteady, all.undecided) {
+        (1.., _, _) => 1,
+        (_, 1.., _) => UNSTEADY,
+        (_, _, 1..) => 3,
+        _ => 0,
+    };
+    (status, steady, unsteady)
 }
 
 fn write(file: &Path, bytes: &[u8]) -> Result<(), Usage> {
@@ -310,4 +319,57 @@ fn saved(stack: &dyn Stack, mutation: Option<Mutation>, f: &Finding) -> String {
         stack.name(),
         f.script
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::oracle::script::Script;
+    use crate::subject::{Subject, SubjectError};
+    use crate::subjects::Terms;
+
+    /// Our engine, which does not answer a FIN the first `bad` times that it is started.
+    struct Moody {
+        bad: usize,
+        started: AtomicUsize,
+    }
+
+    impl Stack for Moody {
+        fn name(&self) -> &'static str {
+            "moody"
+        }
+
+        fn terms(&self) -> Terms {
+            Farewell.terms()
+        }
+
+        fn start(&self) -> Result<Box<dyn Subject>, SubjectError> {
+            match self.started.fetch_add(1, Ordering::Relaxed) {
+                n if n < self.bad => Mutant(Mutation::FinUnanswered).start(),
+                _ => Farewell.start(),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_seen_again_is_shown_and_has_a_status_of_its_own() {
+        let text = "open active\nsegment SYN,ACK seq=initial+0\nsegment FIN,ACK\n";
+        let script = Script::read(text).unwrap();
+        // The script is done once, and five times more.
+        for (bad, again, status) in [(1, 0, UNSTEADY), (3, 2, UNSTEADY), (4, 3, 1), (9, 5, 1)] {
+            let started = AtomicUsize::new(0);
+            let moody = Moody { bad, started };
+            let mut all = Campaign::default();
+            all.add(&moody, &[], &script).unwrap();
+            all.again(&moody, &[]).unwrap();
+            all.minimise(&moody, &[]).unwrap();
+            let found = all.findings.values().next().unwrap();
+            assert_eq!(found.again, Some(again), "{bad}");
+            assert!(ladder(&found.run).contains("NO STATE EXPLAINS THIS"));
+            assert_eq!(verdict(&all).0, status, "{bad}");
+        }
+        assert_eq!(verdict(&Campaign::default()).0, 0);
+    }
 }

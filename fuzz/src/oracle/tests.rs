@@ -65,7 +65,7 @@ fn our_engine_conforms() {
         .findings
         .values()
         .next()
-        .map(|(_, f)| (&f.id, &f.what, f.script.to_string()));
+        .map(|f| (&f.finding.id, &f.finding.what, f.finding.script.to_string()));
     assert!(first.is_none(), "{first:?}");
     assert_eq!((all.conform, all.undecided), (3_000, 0));
     // Scripts that never leave ESTABLISHED would say nothing.
@@ -120,8 +120,8 @@ fn reproducers_show_what_they_say() {
 fn smoltcp_diverges_only_as_expected() {
     let known = expectations::read(Smoltcp.expectations()).unwrap();
     let all = Campaign::run(&Smoltcp, &known, 1, 2_000).unwrap();
-    for (id, (_, f)) in &all.findings {
-        assert!(f.expected, "{id}");
+    for (id, f) in &all.findings {
+        assert!(f.finding.expected, "{id}");
     }
     assert_eq!(all.undecided, 0);
 }
@@ -132,7 +132,7 @@ fn a_line_less_is_a_finding_more() {
     let all = Campaign::run(&Smoltcp, &known, 2, 1_000).unwrap();
     for name in all.findings.keys() {
         let less: Vec<_> = known.iter().filter(|k| k.name != *name).cloned().collect();
-        let script = &all.findings[name].1.script;
+        let script = &all.findings[name].finding.script;
         let run = drive(&Smoltcp, script, &less).unwrap();
         let new = findings(&less, script, &run);
         assert!(new.iter().any(|f| !f.expected), "without {name}: {new:?}");
