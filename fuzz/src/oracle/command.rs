@@ -267,7 +267,7 @@ fn campaign(a: &Asked, args: &[OsString]) -> Result<ExitCode, Usage> {
                 "  NOT EXPECTED, and seen {n} of {AGAIN} times when the same script was done again"
             );
         }
-        if !f.expected {
+        if !f.expected || !a.as_found {
             say_part!("{}", ladder(&found.run));
         }
         if let Some(folder) = &a.save {
