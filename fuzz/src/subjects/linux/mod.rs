@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use farewell::State;
 use farewell_model::endpoint::Flags;
 use farewell_tun::Device;
 use farewell_tun::device::Sent;
@@ -27,6 +28,8 @@ use wire::{HERE, THERE, readdress, wire};
 
 /// An answer that is given at once has come by then.
 const AT_ONCE: Duration = Duration::from_millis(10);
+/// In SYN_SENT an unacceptable acknowledgment draws the SYN again after TCP_TIMEOUT_MIN, two jiffies, behind the RST.
+const SYN_AGAIN: Duration = Duration::from_millis(30);
 const FIRST_PORT: u16 = 1_024;
 const PORTS: u16 = u16::MAX - FIRST_PORT + 1;
 /// `tcp_fin_timeout`.
@@ -146,18 +149,22 @@ impl Host {
 
 impl Subject for Host {
     fn input(&mut self, _: Micros, input: Input) -> Result<(), SubjectError> {
+        let mut rest = AT_ONCE;
         let reply = match input {
             Input::Call(call, _) => self.call(call),
             Input::Packet(bytes, _) => {
                 let (here, there) = self.ends();
                 let packet = readdress(bytes, there, here).ok_or_else(|| broken(&"no packet"))?;
+                if self.between()?.is_some_and(|s| s.state == State::SynSent) {
+                    rest = SYN_AGAIN;
+                }
                 match wire()?.tun.send(&packet).map_err(|e| broken(&e))? {
                     Sent::Done => Ok(()),
                     Sent::Later | Sent::Lost => Err(broken(&"the TUN lost a packet")),
                 }
             }
         };
-        sleep(AT_ONCE);
+        sleep(rest);
         self.accept()?;
         reply
     }
