@@ -136,7 +136,9 @@ impl Host {
         let Ok(s) = packet::read(bytes, SUBJECT, PEER) else {
             return;
         };
-        if s.seq_len() == 0 || s.is(Flags::RST) {
+        // The SYN,ACK of a simultaneous open has its SYN's number, and is no repetition.
+        let answers = s.is(Flags::SYN) && s.is(Flags::ACK);
+        if s.seq_len() == 0 || s.is(Flags::RST) || answers {
             return;
         }
         let end = (s.seq + s.seq_len()).raw();
