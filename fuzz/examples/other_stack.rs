@@ -1,5 +1,5 @@
-//! A stack of another crate under the oracle: a host on which no TCP listens, which answers every segment with a RST, even a
-//! RST (a mistake that `run` finds: RFC 9293 3.10.7.1 drops those).
+//! A stack of another crate under the oracle: a host that answers every segment with a RST, and whose user cannot open. That is
+//! what `run` finds first: in CLOSED an OPEN is not to be refused (RFC 9293 3.10.1).
 //!
 //! `cargo run --release -p farewell-fuzz --no-default-features --example other_stack -- run --count 100`
 
