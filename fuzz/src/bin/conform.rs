@@ -4,6 +4,8 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use farewell_fuzz::oracle::replay::Replayed;
+use farewell_fuzz::subjects::STACKS;
 use farewell_fuzz::{oracle, scripts};
 
 fn main() -> ExitCode {
@@ -18,19 +20,22 @@ fn main() -> ExitCode {
     let rest = args.get(2..).unwrap_or_default();
     match args.get(1).and_then(|a| a.to_str()) {
         Some("scripts") => scripts::run(rest),
-        Some("run") => oracle::command::run(rest),
-        Some("replay") if oracle::command::is_ours(rest) => oracle::command::replay(rest),
-        _ => worlds(args),
+        Some("run") => oracle::command::run(STACKS, rest),
+        Some("replay") => match oracle::replay::replay(STACKS, rest) {
+            Replayed::Ended(status) => status,
+            Replayed::Models(text) => worlds(args, text),
+        },
+        _ => worlds(args, None),
     }
 }
 
 #[cfg(feature = "worlds")]
-fn worlds(args: Vec<OsString>) -> ExitCode {
-    farewell_fuzz::worlds::conform(args)
+fn worlds(args: Vec<OsString>, replayed: Option<String>) -> ExitCode {
+    farewell_fuzz::worlds::conform(args, replayed)
 }
 
 #[cfg(not(feature = "worlds"))]
-fn worlds(_: Vec<OsString>) -> ExitCode {
+fn worlds(_: Vec<OsString>, _: Option<String>) -> ExitCode {
     eprintln!(
         "conform: built without the feature `worlds`: only scripts, run and replay of a script (replay FILE) are here"
     );

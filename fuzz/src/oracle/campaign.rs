@@ -31,10 +31,31 @@ pub struct Campaign {
     pub segments: [u64; 2],
     /// The most states that were followed at a time.
     pub largest: usize,
-    /// Found, but not again by the same script: that is for stacks in real time.
-    pub once: Vec<String>,
-    /// How often each was found, the shortest script of each.
-    pub findings: BTreeMap<String, (u64, Finding)>,
+    /// What was found, by name.
+    pub findings: BTreeMap<String, Found>,
+}
+
+/// A divergence, of the scripts that showed it the shortest.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Scripts that showed it.
+    pub times: u64,
+    /// What it is.
+    pub finding: Finding,
+    /// The run that showed it.
+    pub run: Run,
+    /// If the script was done again: in how many of [`AGAIN`] times it showed the same.
+    pub again: Option<usize>,
+}
+
+/// How often the script of a divergence that is not expected is done again.
+pub const AGAIN: usize = 5;
+
+impl Found {
+    /// The same script shows it less often than not: for stacks in real time, and others that are not the same every time.
+    pub fn is_unsteady(&self) -> bool {
+        self.again.is_some_and(|n| 2 * n < AGAIN)
+    }
 }
 
 impl Campaign {
@@ -118,18 +139,44 @@ impl Campaign {
         self.diverge += u64::from(!found.is_empty());
         self.conform += u64::from(found.is_empty() && run.end == End::Conforms);
         for f in found {
-            let known = self
-                .findings
-                .entry(f.id.clone())
-                .or_insert_with(|| (0, f.clone()));
-            known.0 += 1;
-            if f.script.steps.len() < known.1.script.steps.len() {
-                known.1 = f;
+            let found = self.findings.entry(f.id.clone());
+            let found = found.or_insert_with(|| Found {
+                times: 0,
+                finding: f.clone(),
+                run: run.clone(),
+                again: None,
+            });
+            found.times += 1;
+            if f.script.steps.len() < found.finding.script.steps.len() {
+                (found.finding, found.run) = (f, run.clone());
             }
         }
     }
 
-    /// Makes every script as short as can be.
+    /// Does the scripts of what is not expected again, [`AGAIN`] times, together if the stack bears it.
+    ///
+    /// # Errors
+    ///
+    /// The stack cannot be had.
+    pub fn again(&mut self, stack: &dyn Stack, known: &[Expectation]) -> Result<(), SubjectError> {
+        let unexpected = self.findings.values_mut().filter(|f| !f.finding.expected);
+        let mut unexpected: Vec<&mut Found> = unexpected.collect();
+        let scripts: Vec<&Finding> = unexpected
+            .iter()
+            .flat_map(|f| [&f.finding; AGAIN])
+            .collect();
+        let same = together(stack, &scripts, |f| {
+            let run = drive(stack, &f.script, known)?;
+            let all = findings(known, &f.script, &run);
+            Ok(all.iter().any(|other| other.id == f.id))
+        })?;
+        for (f, same) in unexpected.iter_mut().zip(same.chunks(AGAIN)) {
+            f.again = Some(same.iter().filter(|same| **same).count());
+        }
+        Ok(())
+    }
+
+    /// Makes every script as short as can be; those that do not show it again stay as they are.
     ///
     /// # Errors
     ///
@@ -139,14 +186,13 @@ impl Campaign {
         stack: &dyn Stack,
         known: &[Expectation],
     ) -> Result<(), SubjectError> {
-        let found: Vec<Finding> = self.findings.values().map(|(_, f)| f.clone()).collect();
-        let shorter = together(stack, &found, |f| minimised(stack, known, f))?;
-        for ((id, (count, _)), shorter) in
-            std::mem::take(&mut self.findings).into_iter().zip(shorter)
-        {
-            match shorter {
-                Some(f) => drop(self.findings.insert(id, (count, f))),
-                None => self.once.push(id),
+        let steady = self.findings.values_mut().filter(|f| !f.is_unsteady());
+        let steady: Vec<&mut Found> = steady.collect();
+        let scripts: Vec<&Finding> = steady.iter().map(|f| &f.finding).collect();
+        let shorter = together(stack, &scripts, |f| minimised(stack, known, f))?;
+        for (found, shorter) in steady.into_iter().zip(shorter) {
+            if let Some((finding, run)) = shorter {
+                (found.finding, found.run) = (finding, run);
             }
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! `conform run`: a stack under the oracle; `conform replay`: one script of it again.
+//! `conform run`: a stack under the oracle. What [`super::replay`] needs as well is here, too.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -6,21 +6,19 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::campaign::Campaign;
+use super::campaign::{AGAIN, Campaign};
 use super::capture::capture;
-use super::drive::{End, Run, drive};
+use super::drive::Run;
 use super::expectations::{self, Expectation};
-use super::finding::{Finding, findings};
+use super::finding::Finding;
 use super::freedom::FREEDOM;
 use super::ladder::ladder;
-use super::script::Script;
-use super::together::together;
+use super::replay::{Replayed, replay};
 use farewell_pcapng::write_whole;
 
-use crate::subjects::{Mutant, Mutation, NAMES, Stack, named};
+use crate::subjects::{Farewell, Mutant, Mutation, Stack};
 
 const RUN: &str = "`conform run --help` says what there is";
-const REPLAY: &str = "write conform replay FILE [--subject NAME] [--pcapng OUT]";
 const USAGE: &str = "usage: conform run --subject NAME [--count N] [--seed N] [--mutation NAME] [--expect FILE] [--save FOLDER] [--as-found] [--wait-at-most MILLISECONDS]
        conform run --freedom     what is not compared, and why
        conform replay FILE [--subject NAME] [--pcapng OUT]";
@@ -28,30 +26,35 @@ const USAGE: &str = "usage: conform run --subject NAME [--count N] [--seed N] [-
 /// The largest file that is read: far more than any script needs.
 const LARGEST: u64 = 10_000_000;
 
+/// The status where the same scripts mostly do not show again what was found.
+const UNSTEADY: u8 = 5;
+
 /// The status where a stack cannot be had on this machine.
 const CANNOT: u8 = 4;
 
 /// What is said goes to the standard output, as long as anyone listens.
-fn say(words: std::fmt::Arguments<'_>) {
+pub(super) fn print(words: std::fmt::Arguments<'_>) {
     let _ = std::io::stdout().lock().write_fmt(words);
 }
 
 macro_rules! say_part {
-    ($($words:tt)*) => { say(format_args!($($words)*)) };
+    ($($words:tt)*) => { $crate::oracle::command::print(format_args!($($words)*)) };
 }
 
 macro_rules! say {
     ($($words:tt)*) => {{
-        say(format_args!($($words)*));
-        say(format_args!("\n"));
+        $crate::oracle::command::print(format_args!($($words)*));
+        $crate::oracle::command::print(format_args!("\n"));
     }};
 }
 
-/// Status 2: what was asked makes no sense.
-struct Usage(String);
+pub(super) use {say, say_part};
 
-struct Asked {
-    stack: Box<dyn Stack>,
+/// Status 2: what was asked makes no sense.
+pub(super) struct Usage(pub(super) String);
+
+struct Asked<'a> {
+    stack: &'a dyn Stack,
     mutation: Option<Mutation>,
     count: u64,
     seed: u64,
@@ -61,11 +64,19 @@ struct Asked {
     most: u32,
 }
 
-fn stack(name: &str) -> Result<Box<dyn Stack>, Usage> {
-    named(name).ok_or_else(|| Usage(format!("no subject {name}: there are {}", NAMES.join(", "))))
+fn names(stacks: &[&dyn Stack]) -> String {
+    let names: Vec<&str> = stacks.iter().map(|s| s.name()).collect();
+    names.join(", ")
 }
 
-fn mutation(name: &str) -> Result<Mutation, Usage> {
+pub(super) fn stack<'a>(stacks: &[&'a dyn Stack], name: &str) -> Result<&'a dyn Stack, Usage> {
+    let found = stacks.iter().find(|s| s.name() == name);
+    found
+        .copied()
+        .ok_or_else(|| Usage(format!("no subject {name}: there are {}", names(stacks))))
+}
+
+pub(super) fn mutation(name: &str) -> Result<Mutation, Usage> {
     Mutation::named(name).ok_or_else(|| {
         let names: Vec<String> = Mutation::ALL.iter().map(|m| m.name()).collect();
         Usage(format!(
@@ -76,7 +87,7 @@ fn mutation(name: &str) -> Result<Mutation, Usage> {
 }
 
 /// An option and its value, attached or the next word; no value for what is no option.
-fn option<'a>(
+pub(super) fn option<'a>(
     word: &OsString,
     words: &mut impl Iterator<Item = &'a OsString>,
 ) -> Result<(String, Option<OsString>), Usage> {
@@ -93,10 +104,13 @@ fn option<'a>(
     Ok((name, Some(value.clone())))
 }
 
-fn asked(args: &[OsString]) -> Result<Asked, Usage> {
-    let mut subject = None;
+fn asked<'a>(stacks: &[&'a dyn Stack], args: &[OsString]) -> Result<Asked<'a>, Usage> {
+    let mut subject = match stacks {
+        [only] => Some(*only),
+        _ => None,
+    };
     let mut a = Asked {
-        stack: Box::new(crate::subjects::Farewell),
+        stack: &Farewell,
         mutation: None,
         count: 1_000,
         seed: 1,
@@ -119,7 +133,7 @@ fn asked(args: &[OsString]) -> Result<Asked, Usage> {
                 .map_err(|_| Usage(format!("{name}: {text} is not a number")))
         };
         match name.as_str() {
-            "--subject" => subject = Some(stack(&text)?),
+            "--subject" => subject = Some(stack(stacks, &text)?),
             "--mutation" => a.mutation = Some(mutation(&text)?),
             "--count" => a.count = number()?,
             "--seed" => a.seed = number()?,
@@ -134,27 +148,42 @@ fn asked(args: &[OsString]) -> Result<Asked, Usage> {
             _ => return Err(Usage(format!("no option {name}: {RUN}"))),
         }
     }
-    a.stack = subject
-        .ok_or_else(|| Usage(format!("--subject is missing: one of {}", NAMES.join(", "))))?;
-    if let Some(m) = a.mutation {
-        if a.stack.name() != "farewell" {
-            return Err(Usage("--mutation goes with --subject farewell".into()));
-        }
-        a.stack = Box::new(Mutant(m));
+    a.stack =
+        subject.ok_or_else(|| Usage(format!("--subject is missing: one of {}", names(stacks))))?;
+    if a.mutation.is_some() && a.stack.name() != Farewell.name() {
+        return Err(Usage("--mutation goes with --subject farewell".into()));
     }
     Ok(a)
 }
 
-fn ended(done: Result<ExitCode, Usage>) -> ExitCode {
+pub(super) fn ended(done: Result<ExitCode, Usage>) -> ExitCode {
     done.unwrap_or_else(|Usage(why)| {
         eprintln!("conform: {why}");
         ExitCode::from(2)
     })
 }
 
+/// `conform` over the stacks of another crate: a program whose `main` is this has `run` and `replay`, with the statuses of both.
+pub fn conform(stacks: &[&dyn Stack]) -> ExitCode {
+    let args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let rest = args.get(1..).unwrap_or_default();
+    match args.first().and_then(|a| a.to_str()) {
+        Some("run") => run(stacks, rest),
+        Some("replay") => match replay(stacks, rest) {
+            Replayed::Ended(status) => status,
+            Replayed::Models(_) => {
+                ended(Err(Usage("that is for the model's own `farewell`".into())))
+            }
+        },
+        _ => ended(Err(Usage(
+            "write run or replay: `run --help` says how".into(),
+        ))),
+    }
+}
+
 /// `conform run`: status 0 if every script conforms or its divergence is expected, 1 if not, 2 for wrong arguments, 3 if some
-/// script was not decided.
-pub fn run(args: &[OsString]) -> ExitCode {
+/// script was not decided, 4 where the stack cannot be had, 5 if all that is not expected is not seen again either.
+pub fn run(stacks: &[&dyn Stack], args: &[OsString]) -> ExitCode {
     if args.iter().any(|a| a == "--help" || a == "-h") {
         say!("{USAGE}");
         return ExitCode::SUCCESS;
@@ -165,10 +194,10 @@ pub fn run(args: &[OsString]) -> ExitCode {
             .for_each(|(what, why)| say!("{what}\n    {why}"));
         return ExitCode::SUCCESS;
     }
-    ended(asked(args).and_then(|a| campaign(&a)))
+    ended(asked(stacks, args).and_then(|a| campaign(&a, args)))
 }
 
-fn read(file: &Path) -> Result<String, Usage> {
+pub(super) fn read(file: &Path) -> Result<String, Usage> {
     let mut text = String::new();
     File::open(file)
         .and_then(|f| f.take(LARGEST + 1).read_to_string(&mut text))
@@ -181,32 +210,35 @@ fn read(file: &Path) -> Result<String, Usage> {
 }
 
 /// The known divergences of a stack.
-fn known(name: &str, file: Option<&Path>) -> Result<Vec<Expectation>, Usage> {
+pub(super) fn known(stack: &dyn Stack, file: Option<&Path>) -> Result<Vec<Expectation>, Usage> {
     let text = match file {
         Some(file) => read(file)?,
-        None => expectations::of(name).to_owned(),
+        None => stack.expectations().to_owned(),
     };
     let whose = file.map_or_else(
-        || format!("expectations of {name}"),
+        || format!("expectations of {}", stack.name()),
         |file| file.display().to_string(),
     );
     expectations::read(&text).map_err(|why| Usage(format!("{whose}: {why}")))
 }
 
-/// Status 4, where the stack cannot be had on this machine; or that of the program that has run in a place of its own.
-fn elsewhere(stack: &dyn Stack) -> Option<ExitCode> {
-    stack.elsewhere().unwrap_or_else(|why| {
+/// Status 4, where the stack cannot be had on this machine; or that of the program that has run in a place of its own, with
+/// these arguments.
+pub(super) fn elsewhere(stack: &dyn Stack, args: &[OsString]) -> Option<ExitCode> {
+    stack.elsewhere(args).unwrap_or_else(|why| {
         eprintln!("conform: {}: {why}", stack.name());
         Some(ExitCode::from(CANNOT))
     })
 }
 
-fn campaign(a: &Asked) -> Result<ExitCode, Usage> {
-    let stack = a.stack.as_ref();
-    if let Some(status) = elsewhere(stack) {
+fn campaign(a: &Asked, args: &[OsString]) -> Result<ExitCode, Usage> {
+    let mutant = a.mutation.map(Mutant);
+    let stack: &dyn Stack = mutant.as_ref().map_or(a.stack, |m| m);
+    let again: Vec<OsString> = ["run".into()].into_iter().chain(args.to_vec()).collect();
+    if let Some(status) = elsewhere(stack, &again) {
         return Ok(status);
     }
-    let known = known(stack.name(), a.expect.as_deref())?;
+    let known = known(stack, a.expect.as_deref())?;
     if let Some(folder) = &a.save {
         std::fs::create_dir_all(folder)
             .map_err(|why| Usage(format!("{}: {why}", folder.display())))?;
@@ -215,55 +247,62 @@ fn campaign(a: &Asked) -> Result<ExitCode, Usage> {
     let mut all = Campaign::run_brief(stack, &known, a.seed, a.count, a.most).map_err(cannot)?;
     say!("{}, seed {}", stack.name(), a.seed);
     say_part!("{all}");
+    all.again(stack, &known).map_err(cannot)?;
     if !a.as_found {
         all.minimise(stack, &known).map_err(cannot)?;
     }
-    let mut unexpected = 0;
-    let found: Vec<_> = all.findings.values().collect();
-    let runs = together(stack, &found, |(_, f)| drive(stack, &f.script, &known)).map_err(cannot)?;
-    for ((count, f), run) in found.into_iter().zip(&runs) {
+    for found in all.findings.values() {
+        let f = &found.finding;
         say!(
-            "\n{} ({count} scripts): {}; {}\n  {}",
+            "\n{} ({} scripts): {}; {}\n  {}",
             f.id,
+            found.times,
             f.class.label(),
             f.section,
             f.what
         );
-        if !f.expected {
-            unexpected += 1;
-            say_part!("  NOT EXPECTED\n{}", ladder(run));
+        if let Some(n) = found.again {
+            say!(
+                "  NOT EXPECTED, and seen {n} of {AGAIN} times when the same script was done again"
+            );
+        }
+        if !f.expected || !a.as_found {
+            say_part!("{}", ladder(&found.run));
         }
         if let Some(folder) = &a.save {
             let file = folder.join(format!("{}.txt", f.id.replace('/', "_")));
             write(&file, saved(stack, a.mutation, f).as_bytes())?;
-            write_capture(&file.with_extension("pcapng"), stack.name(), run)?;
+            write_capture(&file.with_extension("pcapng"), stack.name(), &found.run)?;
             say!("  again: conform replay {}", file.display());
         }
     }
+    let (status, unexpected, unsteady) = verdict(&all);
     say!(
-        "\n{} divergences, {unexpected} of them not expected",
+        "\n{} divergences, {unexpected} of them not expected, {unsteady} more not expected and not seen again",
         all.findings.len()
     );
-    if !all.once.is_empty() {
-        say!(
-            "seen once, and not again by the same script: {}",
-            all.once.join(", ")
-        );
-    }
-    Ok(if unexpected > 0 {
-        ExitCode::FAILURE
-    } else if all.undecided > 0 {
-        ExitCode::from(3)
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(ExitCode::from(status))
+}
+
+/// The status, how many are not expected, and of how many others that is not certain.
+fn verdict(all: &Campaign) -> (u8, usize, usize) {
+    let unexpected = || all.findings.values().filter(|f| !f.finding.expected);
+    let unsteady = unexpected().filter(|f| f.is_unsteady()).count();
+    let steady = unexpected().count() - unsteady;
+    let status = match (steady, unsteady, all.undecided) {
+        (1.., _, _) => 1,
+        (_, 1.., _) => UNSTEADY,
+        (_, _, 1..) => 3,
+        _ => 0,
+    };
+    (status, steady, unsteady)
 }
 
 fn write(file: &Path, bytes: &[u8]) -> Result<(), Usage> {
     write_whole(file, bytes).map_err(|why| Usage(format!("cannot write {}: {why}", file.display())))
 }
 
-fn write_capture(file: &Path, subject: &str, run: &Run) -> Result<(), Usage> {
+pub(super) fn write_capture(file: &Path, subject: &str, run: &Run) -> Result<(), Usage> {
     let bytes = capture(subject, run).map_err(|why| Usage(why.to_string()))?;
     write(file, &bytes)
 }
@@ -281,82 +320,55 @@ fn saved(stack: &dyn Stack, mutation: Option<Mutation>, f: &Finding) -> String {
     )
 }
 
-/// Whether these arguments of `conform replay` are for [`replay`]: their file is a script, or cannot be read. What else there
-/// is to play again is the model's.
-pub fn is_ours(args: &[OsString]) -> bool {
-    let mut words = args.iter();
-    while let Some(word) = words.next() {
-        match option(word, &mut words) {
-            Ok((_, Some(_))) => {}
-            Ok((_, None)) => return read(Path::new(word)).map_or(true, |text| is_script(&text)),
-            Err(_) => return false,
-        }
-    }
-    false
-}
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
-fn is_script(text: &str) -> bool {
-    text.lines()
-        .any(|l| l.starts_with("subject ") || l.starts_with("peer-isn "))
-}
+    use super::*;
+    use crate::oracle::script::Script;
+    use crate::subject::{Subject, SubjectError};
+    use crate::subjects::Terms;
 
-/// `conform replay FILE`: status 0 if everything is explained, 1 if not, 2 if it cannot be run, 3 if it is undecided.
-pub fn replay(args: &[OsString]) -> ExitCode {
-    ended(replayed(args))
-}
+    /// Our engine, which does not answer a FIN the first `bad` times that it is started.
+    struct Moody {
+        bad: usize,
+        started: AtomicUsize,
+    }
 
-fn replayed(args: &[OsString]) -> Result<ExitCode, Usage> {
-    let (mut file, mut other, mut pcapng) = (None, None, None);
-    let mut words = args.iter();
-    while let Some(word) = words.next() {
-        let (name, value) = option(word, &mut words)?;
-        match (name.as_str(), value) {
-            ("--subject", Some(v)) => other = Some(v.to_string_lossy().into_owned()),
-            ("--pcapng", Some(v)) => pcapng = Some(PathBuf::from(v)),
-            (_, None) if file.is_none() => file = Some(word),
-            _ => return Err(Usage(format!("no option {name}: {REPLAY}"))),
+    impl Stack for Moody {
+        fn name(&self) -> &'static str {
+            "moody"
+        }
+
+        fn terms(&self) -> Terms {
+            Farewell.terms()
+        }
+
+        fn start(&self) -> Result<Box<dyn Subject>, SubjectError> {
+            match self.started.fetch_add(1, Ordering::Relaxed) {
+                n if n < self.bad => Mutant(Mutation::FinUnanswered).start(),
+                _ => Farewell.start(),
+            }
         }
     }
-    let file = file.ok_or_else(|| Usage(format!("FILE is missing: {REPLAY}")))?;
-    let text = read(Path::new(file))?;
-    let script =
-        Script::read(&text).map_err(|why| Usage(format!("{}: {why}", file.to_string_lossy())))?;
-    let of = |key: &str| {
-        text.lines()
-            .find_map(|l| l.trim().strip_prefix(key))
-            .map(str::trim)
-    };
-    let name = other
-        .as_deref()
-        .or(of("subject "))
-        .ok_or_else(|| Usage("the script names no subject: add --subject NAME".into()))?;
-    let mut subject = stack(name)?;
-    if let (Some(m), "farewell") = (of("mutation "), name) {
-        subject = Box::new(Mutant(mutation(m)?));
-    }
-    if let Some(status) = elsewhere(subject.as_ref()) {
-        return Ok(status);
-    }
-    let known = known(name, None)?;
-    let run =
-        drive(subject.as_ref(), &script, &known).map_err(|why| Usage(format!("{name}: {why}")))?;
-    if let Some(to) = &pcapng {
-        write_capture(to, name, &run)?;
-    }
-    say_part!("{}", ladder(&run));
-    let found = findings(&known, &script, &run);
-    for f in &found {
-        say!("{}: {}; {}\n  {}", f.id, f.class.label(), f.section, f.what);
-    }
-    Ok(match run.end {
-        End::Conforms if found.is_empty() => {
-            say!("conforms: the specification explains everything");
-            ExitCode::SUCCESS
+
+    #[test]
+    fn what_is_not_seen_again_is_shown_and_has_a_status_of_its_own() {
+        let text = "open active\nsegment SYN,ACK seq=initial+0\nsegment FIN,ACK\n";
+        let script = Script::read(text).unwrap();
+        // The script is done once, and five times more.
+        for (bad, again, status) in [(1, 0, UNSTEADY), (3, 2, UNSTEADY), (4, 3, 1), (9, 5, 1)] {
+            let started = AtomicUsize::new(0);
+            let moody = Moody { bad, started };
+            let mut all = Campaign::default();
+            all.add(&moody, &[], &script).unwrap();
+            all.again(&moody, &[]).unwrap();
+            all.minimise(&moody, &[]).unwrap();
+            let found = all.findings.values().next().unwrap();
+            assert_eq!(found.again, Some(again), "{bad}");
+            assert!(ladder(&found.run).contains("NO STATE EXPLAINS THIS"));
+            assert_eq!(verdict(&all).0, status, "{bad}");
         }
-        End::Undecided => {
-            say!("undecided: too many states explain it");
-            ExitCode::from(3)
-        }
-        _ => ExitCode::FAILURE,
-    })
+        assert_eq!(verdict(&Campaign::default()).0, 0);
+    }
 }

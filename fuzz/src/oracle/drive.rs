@@ -294,22 +294,22 @@ impl Driver<'_> {
                 return self.judged(Ok(()));
             }
         }
+        if u.against.iter().all(|(_, why)| *why == Why::NotRepeated) && self.comes_later()? {
+            let again = self.lives > 1;
+            return Err(End::Diverges(Divergence {
+                odd: None,
+                kind: self.oracle.kind(None),
+                why: [Why::Late, Why::LateInAnotherLife][usize::from(again)],
+                unexplained: u,
+            }));
+        }
         // By itself, if that has a name; else as what comes of what is known.
         let name = |allowed| named(&self.run.moments, self.terms, allowed, u.clone());
         let alone = (!self.tolerant).then(|| name(&[]));
-        let mut d = match alone {
+        Err(End::Diverges(match alone {
             Some(d) if d.odd.is_some() => d,
             _ => name(self.known),
-        };
-        if d.why == Why::NotRepeated && d.odd.is_none() && self.comes_later()? {
-            let first = self.lives < 2;
-            d.why = if first {
-                Why::Late
-            } else {
-                Why::LateInAnotherLife
-            };
-        }
-        Err(End::Diverges(d))
+        }))
     }
 
     /// Whether what did not come in time does after all: late is not never.

@@ -82,15 +82,6 @@ pub fn read(text: &str) -> Result<Vec<Expectation>, NoExpectation> {
     Ok(all)
 }
 
-/// The text of the file that comes with this crate.
-pub fn of(stack: &str) -> &'static str {
-    match stack {
-        "linux" => include_str!("../../expectations/linux.txt"),
-        "smoltcp" => include_str!("../../expectations/smoltcp.txt"),
-        _ => "",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::drive::drive;
+use super::drive::{Run, drive};
 use super::expectations::Expectation;
 use super::finding::{Finding, findings};
 use super::script::{Script, Step};
@@ -10,8 +10,8 @@ use super::together::together;
 use crate::subject::SubjectError;
 use crate::subjects::Stack;
 
-/// The shortest script found that shows the same: steps left out, numbers made simple. None if not even the same script
-/// shows it again.
+/// The shortest script found that shows the same, and its run: steps left out, numbers made simple. None if not even the same
+/// script shows it again.
 ///
 /// # Errors
 ///
@@ -20,20 +20,25 @@ pub fn minimised(
     stack: &dyn Stack,
     known: &[Expectation],
     found: &Finding,
-) -> Result<Option<Finding>, SubjectError> {
-    let same = |script: &Script| -> Result<Option<Finding>, SubjectError> {
+) -> Result<Option<(Finding, Run)>, SubjectError> {
+    let same = |script: &Script| -> Result<Option<(Finding, Run)>, SubjectError> {
+        // A script without steps is none.
+        if script.steps.is_empty() {
+            return Ok(None);
+        }
         let run = drive(stack, script, known)?;
         let all = findings(known, script, &run);
-        Ok(all.into_iter().find(|f| f.id == found.id))
+        let same = all.into_iter().find(|f| f.id == found.id);
+        Ok(same.map(|f| (f, run)))
     };
     let Some(mut best) = same(&found.script)? else {
         return Ok(None);
     };
     // Delta debugging: halves, then quarters, down to single steps, until nothing more goes. What goes by itself is then
     // tried together.
-    let mut size = best.script.steps.len().div_ceil(2);
+    let mut size = best.0.script.steps.len().div_ceil(2);
     while size > 0 {
-        let steps = best.script.steps.clone();
+        let steps = best.0.script.steps.clone();
         let parts: Vec<Range<usize>> = (0..steps.len())
             .step_by(size)
             .map(|at| at..(at + size).min(steps.len()))
@@ -44,7 +49,7 @@ pub fn minimised(
                 .filter(|(n, _)| !parts.iter().any(|p| p.contains(n)))
                 .map(|(_, step)| *step)
                 .collect(),
-            ..best.script
+            ..best.0.script
         };
         let tried = together(stack, &parts, |p| same(&without(std::slice::from_ref(p))))?;
         let go: Vec<_> = parts
@@ -61,25 +66,25 @@ pub fn minimised(
         match all.or(one) {
             Some(f) => {
                 best = f;
-                size = size.min(best.script.steps.len());
+                size = size.min(best.0.script.steps.len());
             }
             None => size /= 2,
         }
     }
-    let simpler = simplifications(&best.script);
+    let simpler = simplifications(&best.0.script);
     let changed: Vec<Script> = simpler
         .iter()
         .map(|change| {
-            let mut tried = best.script.clone();
+            let mut tried = best.0.script.clone();
             change(&mut tried);
             tried
         })
         .collect();
-    let tried = together(stack, &changed, |script| match *script == best.script {
+    let tried = together(stack, &changed, |script| match *script == best.0.script {
         true => Ok(None),
         false => same(script),
     })?;
-    let mut all = best.script.clone();
+    let mut all = best.0.script.clone();
     for (change, f) in simpler.iter().zip(&tried) {
         if f.is_some() {
             change(&mut all);

@@ -3,7 +3,8 @@
 //! [`freedom`] what RFC 9293 leaves open, with a reason each; [`script`] is what is done to a stack, [`random`] makes one of a
 //! seed, [`packet`] writes and reads what goes over the wire, [`drive`] does it. [`odd`] has the ways in which stacks err,
 //! `explained` finds which it was, [`finding`] names and weighs it, [`expectations`] are those that are known, [`minimise`]
-//! makes the script short, [`ladder`] and [`capture`] show it; [`campaign`] and [`command`] are `conform run`.
+//! makes the script short, [`ladder`] and [`capture`] show it; [`campaign`] and [`command`] are `conform run`, [`replay`]
+//! is `conform replay`.
 //!
 //! The stacks themselves are in [`crate::subjects`]. Scope: one connection at a time on one pair of sockets, buffers of four
 //! bytes, no options but MSS, no congestion window, R2 and user timeouts infinite.
@@ -23,6 +24,7 @@ pub mod minimise;
 pub mod odd;
 pub mod packet;
 pub mod random;
+pub mod replay;
 pub mod script;
 pub mod set;
 mod together;

@@ -48,8 +48,9 @@ enum Scene {
 }
 
 /// Most often to where time alone decides.
-const SCENES: [Scene; 16] = [
+const SCENES: [Scene; 17] = [
     Scene::To(TcpState::FinWait1),
+    Scene::To(TcpState::FinWait2),
     Scene::To(TcpState::FinWait2),
     Scene::To(TcpState::FinWait2),
     Scene::To(TcpState::CloseWait),

@@ -8,8 +8,8 @@ use crate::targets::lockstep::Anchor;
 
 /// Steps of a script at most.
 pub const MOST_STEPS: usize = 1_000;
-/// The longest a step waits, in milliseconds.
-pub const LONGEST_WAIT: u32 = 600_000;
+/// The longest a script waits in all, in milliseconds: an hour, which some stacks really wait.
+pub const LONGEST_WAIT: u32 = 3_600_000;
 
 /// A segment of the peer's, relative to the connection. Its text follows from its numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -208,10 +208,7 @@ impl Step {
             ("abort", None) => Step::Call(Call::Abort),
             ("segment", first) => Step::Segment(read_segment(first.into_iter().chain(words))?),
             ("again", n) => Step::Again(value(n, "again")?),
-            ("wait", n) => match value(n, "wait")? {
-                ms if ms <= LONGEST_WAIT => Step::Wait(ms),
-                ms => return Err(format!("wait {ms}: at most {LONGEST_WAIT} milliseconds")),
-            },
+            ("wait", n) => Step::Wait(value(n, "wait")?),
             _ => return Err(format!("{line}: no such step")),
         })
     }
@@ -231,7 +228,8 @@ impl Script {
     ///
     /// # Errors
     ///
-    /// The first line that is no step, or more than [`MOST_STEPS`].
+    /// The first line that is no step, or with which there are more than [`MOST_STEPS`] or more waiting than [`LONGEST_WAIT`];
+    /// the last, if there is no step at all.
     pub fn read(text: &str) -> Result<Script, NoScript> {
         let mut script = Script::default();
         for (n, line) in text.lines().enumerate() {
@@ -249,6 +247,16 @@ impl Script {
             if script.steps.len() > MOST_STEPS {
                 return Err(wrong(format!("more than {MOST_STEPS} steps")));
             }
+            if script.waits() > LONGEST_WAIT {
+                let all = "milliseconds of waiting in all";
+                return Err(wrong(format!("more than {LONGEST_WAIT} {all}")));
+            }
+        }
+        if script.steps.is_empty() {
+            return Err(NoScript {
+                line: text.lines().count().max(1),
+                what: "the script ends without a step".into(),
+            });
         }
         Ok(script)
     }

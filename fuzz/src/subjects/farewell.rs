@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::{Stack, Terms, WATCHED, WATCHED_REPEATING};
+use super::{Stack, Terms};
 use crate::engine::{EngineConfig, Live};
 use crate::subject::{Subject, SubjectError};
 
@@ -51,10 +51,7 @@ impl Stack for Farewell {
             fin_wait_2: Some(FIN_WAIT_2.as_micros() as u64),
             tells: true,
             full_close: true,
-            steady_window: false,
-            whole_windows: false,
-            watched: WATCHED,
-            watched_repeating: WATCHED_REPEATING,
+            ..Terms::default()
         }
     }
 

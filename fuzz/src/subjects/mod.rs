@@ -1,6 +1,7 @@
 //! Stacks that the oracle judges from outside: each is a [`Stack`], which makes a fresh [`Subject`] for every script.
 //!
-//! To add one: a file here that implements the two traits, and its line in [`named`]. The subject's host is `192.0.2.1`, port
+//! To add one: a file here that implements the two traits, and its line in [`STACKS`]; or a program of another crate, that
+//! hands its own to [`crate::oracle::command::conform`] (`fuzz/examples/other_stack.rs`). The subject's host is `192.0.2.1`, port
 //! 80; its peer is `192.0.2.2`, port 4242; packets are IPv4 with checksums. A subject in real time sleeps in `advance`.
 
 mod farewell;
@@ -9,7 +10,10 @@ pub mod linux;
 pub mod mutant;
 mod smoltcp;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
+
+use farewell_model::endpoint::MAX_DATA;
 
 use crate::subject::{Micros, Subject, SubjectError};
 
@@ -36,16 +40,28 @@ pub struct Terms {
     pub steady_window: bool,
     /// It sends nothing into a window that its text does not fit into (RFC 9293 3.8.6.2.1): the peer's is closed or wide.
     pub whole_windows: bool,
-    /// How long its connections are watched after a script, in quarter seconds.
+    /// How long its connections are watched after a script, in quarter seconds: forty seconds cost nothing in virtual time.
     pub watched: u32,
-    /// And for how long at most while something has to be sent again.
+    /// And for how long at most while something has to be sent again: several times the longest bound of a repetition.
     pub watched_repeating: u32,
 }
 
-/// Forty seconds: that costs nothing in virtual time.
-const WATCHED: u32 = 160;
-/// Eight minutes: several times the longest bound of a repetition.
-const WATCHED_REPEATING: u32 = 1_920;
+/// A stack in virtual time with smoltcp's sort of user: no indications, no CLOSE after which nobody reads.
+impl Default for Terms {
+    fn default() -> Terms {
+        Terms {
+            buffer: MAX_DATA as u8,
+            time_wait: 240_000_000, // 2 MSL of RFC 9293
+            fin_wait_2: None,
+            tells: false,
+            full_close: false,
+            steady_window: false,
+            whole_windows: false,
+            watched: 160,
+            watched_repeating: 1_920,
+        }
+    }
+}
 
 /// A kind of stack.
 pub trait Stack: Sync {
@@ -55,17 +71,23 @@ pub trait Stack: Sync {
     /// What the oracle has to know.
     fn terms(&self) -> Terms;
 
+    /// Its known divergences, as [`crate::oracle::expectations`] reads them: none.
+    fn expectations(&self) -> &'static str {
+        ""
+    }
+
     /// How many scripts it bears at once. In virtual time one is best.
     fn at_once(&self) -> usize {
         1
     }
 
-    /// A stack that needs a place of its own runs the whole program there, before anything else, and says how that ended.
+    /// A stack that needs a place of its own runs the whole program there, with these arguments, before anything else, and says
+    /// how that ended.
     ///
     /// # Errors
     ///
     /// There is no such place here.
-    fn elsewhere(&self) -> Result<Option<ExitCode>, SubjectError> {
+    fn elsewhere(&self, _args: &[OsString]) -> Result<Option<ExitCode>, SubjectError> {
         Ok(None)
     }
 
@@ -78,21 +100,10 @@ pub trait Stack: Sync {
     fn start(&self) -> Result<Box<dyn Subject>, SubjectError>;
 }
 
-/// The names of all.
-pub const NAMES: &[&str] = &[
-    "farewell",
-    "smoltcp",
+/// Those that come with this crate.
+pub const STACKS: &[&dyn Stack] = &[
+    &Farewell,
+    &Smoltcp,
     #[cfg(target_os = "linux")]
-    "linux",
+    &Linux,
 ];
-
-/// The stack of that name.
-pub fn named(name: &str) -> Option<Box<dyn Stack>> {
-    Some(match name {
-        "farewell" => Box::new(Farewell),
-        "smoltcp" => Box::new(Smoltcp),
-        #[cfg(target_os = "linux")]
-        "linux" => Box::new(Linux),
-        _ => return None,
-    })
-}

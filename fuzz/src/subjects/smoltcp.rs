@@ -1,8 +1,6 @@
 //! smoltcp as a [`Stack`], in process and in virtual time. It has no indications, no CLOSE after which nobody reads, and one
 //! socket for all incarnations.
 
-use std::collections::VecDeque;
-
 use farewell_model::endpoint::{Call, CallError, MAX_DATA};
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
 use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
@@ -10,7 +8,7 @@ use smoltcp::socket::tcp::{self, RecvError, State};
 use smoltcp::time::Instant;
 use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr};
 
-use super::{Stack, Terms, WATCHED, WATCHED_REPEATING};
+use super::{Stack, Terms};
 use crate::subject::{Input, Micros, Output, Subject, SubjectError};
 
 const BUFFER: usize = MAX_DATA;
@@ -28,16 +26,13 @@ impl Stack for Smoltcp {
 
     fn terms(&self) -> Terms {
         Terms {
-            buffer: BUFFER as u8,
             time_wait: 10_000_000, // its CLOSE_DELAY
-            fin_wait_2: None,
-            tells: false,
-            full_close: false,
-            steady_window: false,
-            whole_windows: false,
-            watched: WATCHED,
-            watched_repeating: WATCHED_REPEATING,
+            ..Terms::default()
         }
+    }
+
+    fn expectations(&self) -> &'static str {
+        include_str!("../../expectations/smoltcp.txt")
     }
 
     fn start(&self) -> Result<Box<dyn Subject>, SubjectError> {
@@ -71,7 +66,7 @@ impl Stack for Smoltcp {
 /// What arrives and what leaves.
 #[derive(Default)]
 struct Wire {
-    arriving: VecDeque<Vec<u8>>,
+    arriving: Option<Vec<u8>>,
     leaving: Vec<Vec<u8>>,
 }
 
@@ -98,10 +93,8 @@ impl Device for Wire {
     type TxToken<'a> = Leaving<'a>;
 
     fn receive(&mut self, _: Instant) -> Option<(Arriving, Leaving<'_>)> {
-        Some((
-            Arriving(self.arriving.pop_front()?),
-            Leaving(&mut self.leaving),
-        ))
+        let arriving = Arriving(self.arriving.take()?);
+        Some((arriving, Leaving(&mut self.leaving)))
     }
 
     fn transmit(&mut self, _: Instant) -> Option<Leaving<'_>> {
@@ -133,14 +126,15 @@ impl Host {
 
     fn call(&mut self, call: Call) -> Result<(), CallError> {
         let socket = self.sockets.get_mut::<tcp::Socket>(self.socket);
-        let exists = |_| CallError::AlreadyExists;
         match call {
             // It lets a socket that listens listen again: for RFC 9293 that is an error.
-            Call::OpenPassive { .. } if socket.is_open() => Err(CallError::AlreadyExists),
-            Call::OpenPassive { .. } => socket.listen(HERE.1).map_err(|_| CallError::AlreadyExists),
+            Call::OpenPassive { .. } if socket.is_open() => return Err(CallError::AlreadyExists),
+            Call::OpenPassive { .. } => socket
+                .listen(HERE.1)
+                .map_err(|_| CallError::AlreadyExists)?,
             Call::OpenActive { .. } => socket
                 .connect(self.interface.context(), THERE, HERE)
-                .map_err(exists),
+                .map_err(|_| CallError::AlreadyExists)?,
             Call::Send { len, text } => {
                 // All or nothing, as RFC 9293 has it; before the handshake it has no room.
                 if matches!(
@@ -151,35 +145,27 @@ impl Host {
                 {
                     return Err(CallError::InsufficientResources);
                 }
-                let sent = socket.send_slice(&text[..usize::from(len)]);
-                sent.map(drop).map_err(|_| CallError::Closing)
+                socket
+                    .send_slice(&text[..usize::from(len)])
+                    .map_err(|_| CallError::Closing)?;
             }
             Call::Receive(most) => {
                 let mut to = [0; MAX_DATA];
-                let to = &mut to[..usize::from(most).min(MAX_DATA)];
-                match socket.recv_slice(to) {
-                    Ok(0) => Ok(()),
-                    Ok(n) => {
-                        self.read.push(Output::Read(to[..n].to_vec(), false));
-                        Ok(())
-                    }
+                match socket.recv_slice(&mut to[..usize::from(most).min(MAX_DATA)]) {
+                    Ok(0) => {}
+                    Ok(n) => self.read.push(Output::Read(to[..n].to_vec(), false)),
                     Err(RecvError::Finished) => {
                         self.read.push(Output::Read(Vec::new(), true));
-                        Err(CallError::Closing)
+                        return Err(CallError::Closing);
                     }
-                    Err(RecvError::InvalidState) => Err(CallError::DoesNotExist),
+                    Err(RecvError::InvalidState) => return Err(CallError::DoesNotExist),
                 }
             }
-            Call::Shutdown | Call::Close => {
-                socket.close();
-                Ok(())
-            }
-            Call::Abort => {
-                socket.abort();
-                Ok(())
-            }
-            Call::Status => Ok(()),
+            Call::Shutdown | Call::Close => socket.close(),
+            Call::Abort => socket.abort(),
+            Call::Status => {}
         }
+        Ok(())
     }
 }
 
@@ -189,7 +175,7 @@ impl Subject for Host {
         let reply = match input {
             Input::Call(call, _) => self.call(call),
             Input::Packet(bytes, _) => {
-                self.wire.arriving.push_back(bytes);
+                self.wire.arriving = Some(bytes);
                 Ok(())
             }
         };

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -61,17 +61,16 @@ pub fn command(program: &Path) -> Result<Command, NamespaceError> {
     }
 }
 
-/// Becomes this program again, in a namespace, with the same arguments behind [`INSIDE`]. It stays the same process, so that
-/// a signal reaches it and nobody is left behind. It returns only if
-/// that goes wrong.
+/// Becomes this program again, in a namespace, with these arguments behind [`INSIDE`]. It stays the same process, so that a
+/// signal reaches it and nobody is left behind. It returns only if that goes wrong.
 ///
 /// # Errors
 ///
 /// As of [`command`].
-pub fn enter() -> Result<Infallible, NamespaceError> {
+pub fn enter(args: &[OsString]) -> Result<Infallible, NamespaceError> {
     let mut command = command(&env::current_exe()?)?;
     command.arg(format!("{INSIDE}={}", identity()?));
-    Err(command.args(env::args_os().skip(1)).exec().into())
+    Err(command.args(args).exec().into())
 }
 
 /// The namespace outside, if this argument is [`INSIDE`]; empty if it names none.

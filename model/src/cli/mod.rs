@@ -96,9 +96,18 @@ impl Failure {
 /// output and the standard error. The status is 0 for verified, 1 violated or not as declared, 2 usage, 3 out of
 /// bounds or budget.
 pub fn run(args: impl IntoIterator<Item = OsString>, registry: &Registry) -> ExitCode {
+    run_on(args, registry, None)
+}
+
+/// The same, where the file that `replay` plays has been read already: a pipe can be read once.
+pub fn run_on(
+    args: impl IntoIterator<Item = OsString>,
+    registry: &Registry,
+    replayed: Option<String>,
+) -> ExitCode {
     let mut out = Out::standard();
     let status = match parse(args) {
-        Ok(command) => dispatch(command, registry, &mut out).unwrap_or_else(|failure| {
+        Ok(command) => dispatch(command, registry, replayed, &mut out).unwrap_or_else(|failure| {
             output::complain(&failure.text);
             failure.status
         }),
@@ -128,7 +137,12 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Erro
     }
 }
 
-fn dispatch(command: Command, registry: &Registry, out: &mut Out) -> Result<Status, Failure> {
+fn dispatch(
+    command: Command,
+    registry: &Registry,
+    replayed: Option<String>,
+    out: &mut Out,
+) -> Result<Status, Failure> {
     match command {
         Command::Check(a) if a.liveness => liveness::run(&a, registry, out),
         Command::Check(a) => check::run(&a, registry, out),
@@ -137,7 +151,7 @@ fn dispatch(command: Command, registry: &Registry, out: &mut Out) -> Result<Stat
         Command::Ablate(a) => ablate::run(&a, registry, out),
         Command::Frontier(a) => frontier::run(&a, out),
         Command::Show(a) => listing::show(&a, registry, out),
-        Command::Replay(a) => replay::run(&a, registry, out),
+        Command::Replay(a) => replay::run(&a, registry, replayed, out),
         Command::Explore(a) => explore::run(&a, registry, out),
         Command::Requirements(a) => Ok(listing::requirements(a.format, out)),
         Command::Diagram(a) => Ok(listing::diagram(a.format, out)),

@@ -1,6 +1,8 @@
 //! `farewell replay`.
 
-use std::fs;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
 
 use farewell_pcapng::write_whole;
 
@@ -18,24 +20,35 @@ const LARGEST: u64 = 10_000_000;
 /// The line of a file that names the scenario.
 const SCENARIO_LINE: usize = 2;
 
-pub(super) fn run(a: &args::Replay, registry: &Registry, out: &mut Out) -> Result<Status, Failure> {
-    let name = a.file.display();
-    let cannot = |e: std::io::Error| Failure::usage(format!("cannot read {name}: {e}"));
-    let size = fs::metadata(&a.file).map_err(cannot)?.len();
-    if size > LARGEST {
+fn read(file: &Path) -> Result<String, Failure> {
+    let name = file.display();
+    let mut bytes = Vec::new();
+    File::open(file)
+        .and_then(|f| f.take(LARGEST + 1).read_to_end(&mut bytes))
+        .map_err(|e| Failure::usage(format!("cannot read {name}: {e}")))?;
+    if bytes.len() as u64 > LARGEST {
         return Err(Failure::usage(format!(
-            "{name} has {size} bytes: no counterexample is that large"
+            "{name} has more than {LARGEST} bytes: no counterexample is that large"
         )));
     }
-    let bytes = fs::read(&a.file).map_err(cannot)?;
-    let text = String::from_utf8(bytes).map_err(|e| {
+    String::from_utf8(bytes).map_err(|e| {
         let line = e.as_bytes()[..e.utf8_error().valid_up_to()]
             .iter()
             .filter(|b| **b == b'\n')
             .count()
             + 1;
         Failure::usage(format!("{name}: line {line}: not text"))
-    })?;
+    })
+}
+
+pub(super) fn run(
+    a: &args::Replay,
+    registry: &Registry,
+    text: Option<String>,
+    out: &mut Out,
+) -> Result<Status, Failure> {
+    let name = a.file.display();
+    let text = text.map_or_else(|| read(&a.file), Ok)?;
     let saved = Saved::parse(&text).map_err(|e| Failure::usage(format!("{name}: {e}")))?;
     let subject = names::scenario(registry, &saved.scenario)
         .map_err(|e| Failure::usage(format!("{name}: line {SCENARIO_LINE}: {e}")))?;

@@ -21,7 +21,7 @@ pub(super) enum User {
 }
 
 impl Host {
-    fn between(&self) -> Result<Option<KernelSocket>, SubjectError> {
+    pub(super) fn between(&self) -> Result<Option<KernelSocket>, SubjectError> {
         wire()?.between(self.here)
     }
 

@@ -7,13 +7,15 @@
 mod calls;
 mod wire;
 
+use std::ffi::OsString;
 use std::net::SocketAddrV4;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use farewell_model::endpoint::{Flags, MAX_DATA};
+use farewell::State;
+use farewell_model::endpoint::Flags;
 use farewell_tun::Device;
 use farewell_tun::device::Sent;
 use farewell_tun::namespace::{self, NamespaceError};
@@ -26,7 +28,10 @@ use wire::{HERE, THERE, readdress, wire};
 
 /// An answer that is given at once has come by then.
 const AT_ONCE: Duration = Duration::from_millis(10);
+/// In SYN_SENT an unacceptable acknowledgment draws the SYN again after TCP_TIMEOUT_MIN, two jiffies, behind the RST.
+const SYN_AGAIN: Duration = Duration::from_millis(30);
 const FIRST_PORT: u16 = 1_024;
+const PORTS: u16 = u16::MAX - FIRST_PORT + 1;
 /// `tcp_fin_timeout`.
 const FIN_WAIT_2: u64 = 20;
 /// TCP_TIMEWAIT_LEN: nothing makes it shorter.
@@ -43,26 +48,29 @@ impl Stack for Linux {
 
     fn terms(&self) -> Terms {
         Terms {
-            buffer: MAX_DATA as u8,
             time_wait: TIME_WAIT * 1_000_000,
             fin_wait_2: Some(FIN_WAIT_2 * 1_000_000),
-            tells: false,
             full_close: true,
             steady_window: true,
             whole_windows: true,
             watched: 28,
             watched_repeating: 28,
+            ..Terms::default()
         }
+    }
+
+    fn expectations(&self) -> &'static str {
+        include_str!("../../../expectations/linux.txt")
     }
 
     fn at_once(&self) -> usize {
         1_000
     }
 
-    fn elsewhere(&self) -> Result<Option<ExitCode>, SubjectError> {
+    fn elsewhere(&self, args: &[OsString]) -> Result<Option<ExitCode>, SubjectError> {
         let first = std::env::args_os().nth(1).unwrap_or_default();
         let Some(outside) = namespace::outside(&first) else {
-            let Err(why) = namespace::enter();
+            let Err(why) = namespace::enter(args);
             return Err(broken(&why));
         };
         match namespace::require_inside(outside) {
@@ -76,9 +84,8 @@ impl Stack for Linux {
     }
 
     fn start(&self) -> Result<Box<dyn Subject>, SubjectError> {
-        static PORTS: AtomicU16 = AtomicU16::new(FIRST_PORT);
-        drop(wire()?);
-        let port = PORTS.fetch_add(1, Ordering::Relaxed).max(FIRST_PORT);
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let port = free(&NEXT, |port| wire()?.has(SocketAddrV4::new(HERE, port)))?;
         Ok(Box::new(Host {
             here: SocketAddrV4::new(HERE, port),
             began: Instant::now(),
@@ -88,6 +95,21 @@ impl Stack for Linux {
             repeats: false,
         }))
     }
+}
+
+/// The next port of which the kernel has no connection any more.
+fn free(
+    next: &AtomicU64,
+    mut is_taken: impl FnMut(u16) -> Result<bool, SubjectError>,
+) -> Result<u16, SubjectError> {
+    for _ in 0..PORTS {
+        let n = next.fetch_add(1, Ordering::Relaxed) % u64::from(PORTS);
+        let port = FIRST_PORT + n as u16;
+        if !is_taken(port)? {
+            return Ok(port);
+        }
+    }
+    Err(broken(&"every port still has a connection: wait a minute"))
 }
 
 fn broken(why: &dyn std::fmt::Display) -> SubjectError {
@@ -115,7 +137,9 @@ impl Host {
         let Ok(s) = packet::read(bytes, SUBJECT, PEER) else {
             return;
         };
-        if s.seq_len() == 0 || s.is(Flags::RST) {
+        // The SYN,ACK of a simultaneous open has its SYN's number, and is no repetition.
+        let answers = s.is(Flags::SYN) && s.is(Flags::ACK);
+        if s.seq_len() == 0 || s.is(Flags::RST) || answers {
             return;
         }
         let end = (s.seq + s.seq_len()).raw();
@@ -128,18 +152,22 @@ impl Host {
 
 impl Subject for Host {
     fn input(&mut self, _: Micros, input: Input) -> Result<(), SubjectError> {
+        let mut rest = AT_ONCE;
         let reply = match input {
             Input::Call(call, _) => self.call(call),
             Input::Packet(bytes, _) => {
                 let (here, there) = self.ends();
                 let packet = readdress(bytes, there, here).ok_or_else(|| broken(&"no packet"))?;
+                if self.between()?.is_some_and(|s| s.state == State::SynSent) {
+                    rest = SYN_AGAIN;
+                }
                 match wire()?.tun.send(&packet).map_err(|e| broken(&e))? {
                     Sent::Done => Ok(()),
                     Sent::Later | Sent::Lost => Err(broken(&"the TUN lost a packet")),
                 }
             }
         };
-        sleep(AT_ONCE);
+        sleep(rest);
         self.accept()?;
         reply
     }
@@ -160,5 +188,25 @@ impl Subject for Host {
                 out(to, Output::Packet(packet));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_come_round_and_those_that_are_taken_are_passed_over() {
+        let next = AtomicU64::new(0);
+        let mut ports: Vec<u16> = (0..PORTS)
+            .map(|_| free(&next, |_| Ok(false)).unwrap())
+            .collect();
+        assert_eq!((ports[0], ports.last()), (1_024, Some(&65_535)));
+        ports.dedup();
+        assert_eq!(ports.len(), usize::from(PORTS));
+        let taken = |port| Ok(port < 1_030);
+        assert_eq!(free(&next, taken), Ok(1_030));
+        let refused = free(&next, |_| Ok(true)).unwrap_err();
+        assert!(refused.to_string().contains("every port"), "{refused}");
     }
 }

@@ -111,6 +111,17 @@ impl Wire {
         Ok(())
     }
 
+    /// Whether the kernel still has a connection of an earlier script there. If not, what it sent is forgotten. Listeners are
+    /// gone with their scripts.
+    pub(super) fn has(&mut self, here: SocketAddrV4) -> Result<bool, SubjectError> {
+        let has = self.between(here)?.is_some();
+        if !has {
+            self.drain()?;
+            self.came.remove(&here.port());
+        }
+        Ok(has)
+    }
+
     /// The kernel's socket between that port and the peer's.
     pub(super) fn between(
         &mut self,

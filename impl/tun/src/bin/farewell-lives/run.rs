@@ -1,5 +1,6 @@
 //! From the command line to the report.
 
+use std::env;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -30,7 +31,7 @@ pub(crate) fn main() -> ExitCode {
     let args = Args::parse();
     let inside = match &args.inside {
         Some(outside) => require_inside(outside),
-        None => enter().map(|never| match never {}),
+        None => enter(&env::args_os().skip(1).collect::<Vec<_>>()).map(|never| match never {}),
     };
     if let Err(e) = inside {
         let status = match e {
