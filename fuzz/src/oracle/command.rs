@@ -16,10 +16,10 @@ use super::ladder::ladder;
 use super::replay::{Replayed, replay};
 use farewell_pcapng::write_whole;
 
-use crate::subjects::{Farewell, Mutant, Mutation, Stack};
+use crate::subjects::{Farewell, Mutant, Mutation, Stack, Watched};
 
 const RUN: &str = "`conform run --help` says what there is";
-const USAGE: &str = "usage: conform run --subject NAME [--count N] [--seed N] [--mutation NAME] [--expect FILE] [--save FOLDER] [--as-found] [--wait-at-most MILLISECONDS]
+const USAGE: &str = "usage: conform run --subject NAME [--count N] [--seed N] [--mutation NAME] [--expect FILE] [--save FOLDER] [--as-found] [--wait-at-most MILLISECONDS] [--watch SECONDS]
        conform run --freedom     what is not compared, and why
        conform replay FILE [--subject NAME] [--pcapng OUT]";
 
@@ -28,6 +28,9 @@ const LARGEST: u64 = 10_000_000;
 
 /// The status where the same scripts mostly do not show again what was found.
 const UNSTEADY: u8 = 5;
+
+/// Seconds for which stacks can be watched.
+const LONGEST_WATCH: u32 = 3_600;
 
 /// The status where a stack cannot be had on this machine.
 const CANNOT: u8 = 4;
@@ -62,6 +65,7 @@ struct Asked<'a> {
     save: Option<PathBuf>,
     as_found: bool,
     most: u32,
+    watch: Option<u32>,
 }
 
 fn names(stacks: &[&dyn Stack]) -> String {
@@ -118,6 +122,7 @@ fn asked<'a>(stacks: &[&'a dyn Stack], args: &[OsString]) -> Result<Asked<'a>, U
         save: None,
         as_found: false,
         most: u32::MAX,
+        watch: None,
     };
     let mut words = args.iter();
     while let Some(word) = words.next() {
@@ -143,6 +148,13 @@ fn asked<'a>(stacks: &[&'a dyn Stack], args: &[OsString]) -> Result<Asked<'a>, U
                 // Some scripts do not wait at all; but none waits less.
                 a.most = a.most.max(1_000);
             }
+            "--watch" => match text.parse() {
+                Ok(seconds @ 1..=LONGEST_WATCH) => a.watch = Some(seconds),
+                _ => {
+                    let why = format!("{name}: {text} is not 1 to {LONGEST_WATCH} seconds");
+                    return Err(Usage(why));
+                }
+            },
             "--expect" => a.expect = Some(given.into()),
             "--save" => a.save = Some(given.into()),
             _ => return Err(Usage(format!("no option {name}: {RUN}"))),
@@ -234,6 +246,8 @@ pub(super) fn elsewhere(stack: &dyn Stack, args: &[OsString]) -> Option<ExitCode
 fn campaign(a: &Asked, args: &[OsString]) -> Result<ExitCode, Usage> {
     let mutant = a.mutation.map(Mutant);
     let stack: &dyn Stack = mutant.as_ref().map_or(a.stack, |m| m);
+    let watched = a.watch.map(|seconds| Watched { stack, seconds });
+    let stack: &dyn Stack = watched.as_ref().map_or(stack, |w| w);
     let again: Vec<OsString> = ["run".into()].into_iter().chain(args.to_vec()).collect();
     if let Some(status) = elsewhere(stack, &again) {
         return Ok(status);

@@ -60,6 +60,14 @@ pub enum End {
 /// What an input is to the state that it meets, see [`super::odd::kind`].
 pub type Kind = String;
 
+impl Divergence {
+    /// Its name.
+    pub fn id(&self) -> String {
+        let what = self.odd.map_or_else(|| self.why.id(), |(odd, _)| odd.id());
+        format!("{what}/{}", self.kind)
+    }
+}
+
 impl End {
     fn panicked(kind: Kind, Panic { place, said }: Panic) -> End {
         End::Panicked { kind, place, said }
@@ -304,11 +312,19 @@ impl Driver<'_> {
             }));
         }
         // By itself, if that has a name; else as what comes of what is known.
-        let name = |allowed| named(&self.run.moments, self.terms, allowed, u.clone());
-        let alone = (!self.tolerant).then(|| name(&[]));
+        let name = |allowed| {
+            named(
+                &self.run.moments,
+                self.terms,
+                self.known,
+                allowed,
+                u.clone(),
+            )
+        };
+        let alone = (!self.tolerant).then(|| name(false));
         Err(End::Diverges(match alone {
             Some(d) if d.odd.is_some() => d,
-            _ => name(self.known),
+            _ => name(true),
         }))
     }
 

@@ -41,15 +41,17 @@ pub(super) fn least(
     left.into_iter().collect()
 }
 
-/// The divergence at the last of these moments, by the latest input that was treated oddly, if one does it.
+/// The divergence at the last of these moments, where what is known is allowed or not: by itself, if that is known; else by
+/// the latest input that was treated oddly, if one does it.
 pub(super) fn named(
     moments: &[Moment],
     terms: Terms,
-    allowed: &[Expectation],
+    known: &[Expectation],
+    allowed: bool,
     unexplained: Unexplained,
 ) -> Divergence {
     let mut oracle = Oracle::new(terms);
-    oracle.allow(allowed, |_| true);
+    oracle.allow(known, |_| allowed);
     let mut before = Vec::new();
     for m in moments {
         before.push(oracle.clone());
@@ -74,6 +76,9 @@ pub(super) fn named(
         why,
         unexplained,
     };
+    if known.iter().any(|k| k.is_about(&by_itself.id())) {
+        return by_itself;
+    }
     // What would end the judgement explains everything: only if nothing else does.
     for ends in [false, true] {
         for (n, (m, before)) in moments.iter().zip(&before).enumerate().rev() {

@@ -108,9 +108,11 @@ fn odd_section(odd: Oddity) -> (&'static str, Class) {
         Oddity::FinForgotten | Oddity::TextForgotten => ("RFC 9293 3.10.7", Class::Must),
         Oddity::StaleWindow => ("RFC 9293 3.10.7.4, fifth", Class::Must),
         Oddity::SequenceBack => ("RFC 9293 3.10.5, 3.10.7.4", Class::Must),
-        Oddity::Ignored | Oddity::Overfilled | Oddity::AckDropped | Oddity::SequenceUnchecked => {
-            ("RFC 9293 3.10.7.4", Class::Must)
-        }
+        Oddity::Ignored
+        | Oddity::OnlyAnswered
+        | Oddity::Overfilled
+        | Oddity::AckDropped
+        | Oddity::SequenceUnchecked => ("RFC 9293 3.10.7.4", Class::Must),
     }
 }
 
@@ -162,10 +164,9 @@ fn described(d: &Divergence, run: &Run) -> (String, &'static str, Class, String)
         let (section, class) = odd_section(odd);
         let input = run.moments.get(n).map(input_words).unwrap_or_default();
         let what = format!("{}: {input}", odd.what());
-        return (format!("{}/{}", odd.id(), d.kind), section, class, what);
+        return (d.id(), section, class, what);
     }
     // The reason of the state that got furthest would be best; the first is near enough.
     let (section, class) = section(d.why);
-    let id = format!("{}/{}", d.why.id(), d.kind);
-    (id, section, class, d.why.to_string())
+    (d.id(), section, class, d.why.to_string())
 }

@@ -16,7 +16,9 @@ pub enum Oddity {
     Without(Rule),
     /// A segment is dropped, without an answer and without effect.
     Ignored,
-    /// Its acknowledgment and its window are.
+    /// The same, but it is answered by an acknowledgment.
+    OnlyAnswered,
+    /// Its acknowledgment and its window are dropped.
     AckDropped,
     /// Its FIN is.
     FinForgotten,
@@ -80,7 +82,7 @@ pub(super) struct Treated {
 
 impl Oddity {
     /// All, those that say most first.
-    pub const ALL: [Oddity; 24] = [
+    pub const ALL: [Oddity; 25] = [
         Oddity::Without(Rule::RstExact),
         Oddity::Without(Rule::SynChallenge),
         Oddity::Without(Rule::ResetUnread),
@@ -96,6 +98,7 @@ impl Oddity {
         Oddity::FinForgotten,
         Oddity::TextForgotten,
         Oddity::Ignored,
+        Oddity::OnlyAnswered,
         Oddity::Overfilled,
         Oddity::FinCutsText,
         Oddity::AckDropped,
@@ -128,6 +131,7 @@ impl Oddity {
         match self {
             Oddity::Without(rule) => rule.info().without,
             Oddity::Ignored => "a segment is dropped without an answer and without effect",
+            Oddity::OnlyAnswered => "a segment is acknowledged, and dropped with all that is in it",
             Oddity::AckDropped => "the acknowledgment and the window of a segment are dropped",
             Oddity::FinForgotten => "the FIN of a segment is dropped",
             Oddity::TextForgotten => "the text of a segment is dropped",
@@ -201,6 +205,11 @@ impl Oddity {
             Oddity::Ignored => return Some(None),
             Oddity::BareReset if !s.is(Flags::ACK) && !s.is(Flags::RST) => {
                 t.lenience.bare_reset = true;
+            }
+            Oddity::OnlyAnswered if connected && !s.is(Flags::RST) => {
+                (s.seq, s.ack, s.wnd, s.flags) = (o.rcv_nxt, *snd_una, o.snd_wnd, Flags::ACK);
+                cut(&mut s);
+                t.lenience.extra_ack = true;
             }
             Oddity::AckDropped if connected && s.is(Flags::ACK) => {
                 (s.ack, s.wnd) = (*snd_una, o.snd_wnd);

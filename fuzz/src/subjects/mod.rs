@@ -9,6 +9,7 @@ mod farewell;
 pub mod linux;
 pub mod mutant;
 mod smoltcp;
+mod watched;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -22,6 +23,7 @@ pub use farewell::Farewell;
 pub use linux::Linux;
 pub use mutant::{Mutant, Mutation};
 pub use smoltcp::Smoltcp;
+pub use watched::Watched;
 
 /// What the oracle has to know of a stack: lengths that it chose, and what its interface does not have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
