@@ -332,7 +332,9 @@ impl Driver<'_> {
     fn comes_later(&mut self) -> Result<bool, End> {
         for _ in 0..self.terms.watched_repeating {
             self.at += QUANTUM;
-            if !self.seen(self.oracle.kind(None))?.segments.is_empty() {
+            let seen = self.seen(self.oracle.kind(None))?;
+            let repeated = |s: &Segment| s.seq_len() > 0 && !s.is(Flags::RST);
+            if seen.segments.iter().any(repeated) {
                 return Ok(true);
             }
         }

@@ -98,17 +98,22 @@ pub(super) fn group(
     let mut allowance = u8::from(owes) + u8::from(owed) + u8::from(lenience.extra_ack);
     let mut covered = if fresh { t1.snd_nxt } else { t0.snd_nxt };
     let mut acknowledged = false;
+    // An ABORT, or what is like it.
+    let ends = has_connection(t0.state) && t0.state != t1.state;
     let numbered = |next: Seq, s: &Segment| {
         let in_flight = t0.snd_una.at_or_before(s.seq) && s.seq.before(next);
         s.seq == next || lenience.sequence_back && in_flight
     };
     for s in seen {
         if s.is(Flags::RST) {
+            let plain = s.len == 0 && Flags::RST.with(Flags::ACK).has(s.flags);
             let same = |w: &Segment| {
-                let free = !w.is(Flags::ACK)
+                let free = ends
+                    && !w.is(Flags::ACK)
                     && s.is(Flags::ACK)
                     && (s.ack == t0.rcv_nxt || s.ack == t1.rcv_nxt);
-                w.is(Flags::RST)
+                plain
+                    && w.is(Flags::RST)
                     && numbered(w.seq, s)
                     && (w.flags == s.flags && w.ack == s.ack || free)
             };
@@ -117,13 +122,15 @@ pub(super) fn group(
             };
             match wanted.iter().position(|w| same(w) || bare(w)) {
                 Some(found) => drop(wanted.remove(found)),
-                None if lenience.extra_reset => {}
+                None if lenience.extra_reset && plain => {}
                 None => return Err(Why::Reset),
             }
             continue;
         }
         if s.is(Flags::SYN) {
-            let same = |w: &Segment| w.seq == s.seq && w.flags == s.flags && w.ack == s.ack;
+            let same = |w: &Segment| {
+                w.seq == s.seq && w.flags == s.flags && w.ack == s.ack && w.len == s.len
+            };
             match wanted.iter().position(same) {
                 Some(found) => drop(wanted.remove(found)),
                 None if before.has_in_flight(s)

@@ -7,7 +7,7 @@ use farewell_model::endpoint::Event;
 use super::drive::{Divergence, Moment};
 use super::expectations::Expectation;
 use super::odd::Oddity;
-use super::set::{Oracle, Stop, Unexplained, Why};
+use super::set::{Oracle, Seen, Stop, Unexplained, Why};
 use crate::subjects::Terms;
 
 fn judge(oracle: &mut Oracle, m: &Moment) -> Result<(), Stop> {
@@ -79,6 +79,9 @@ pub(super) fn named(
     if known.iter().any(|k| k.is_about(&by_itself.id())) {
         return by_itself;
     }
+    let silence = moments
+        .last()
+        .is_some_and(|m| m.input.is_none() && m.seen == Seen::default());
     // What would end the judgement explains everything: only if nothing else does.
     for ends in [false, true] {
         for (n, (m, before)) in moments.iter().zip(&before).enumerate().rev() {
@@ -88,7 +91,7 @@ pub(super) fn named(
             for odd in Oddity::ALL {
                 // Silence tells no connection that is gone from one that hangs, and what ends the judgement explains both.
                 let too_much = ends || odd == Oddity::Resets;
-                if odd.ends_judgement() != ends || too_much && why == Why::NotRepeated {
+                if odd.ends_judgement() != ends || too_much && silence {
                     continue;
                 }
                 let mut oracle = before.clone();

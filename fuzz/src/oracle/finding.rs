@@ -70,18 +70,24 @@ fn section(why: Why) -> (&'static str, Class) {
         Why::Reset | Why::NoReset => ("RFC 9293 3.5.2, 3.10.7.1", Class::Must),
         Why::AfterFin | Why::ReadAfterFin => ("RFC 9293 3.10.7.4, seventh", Class::Data),
         Why::Syn | Why::NoSyn => ("RFC 9293 3.10.1, 3.10.7.2", Class::Must),
-        Why::NoAck | Why::Sequence | Why::Acknowledgment => ("RFC 9293 3.10.7.4", Class::Must),
+        Why::NoAck | Why::Sequence | Why::Acknowledgment => {
+            ("RFC 9293 3.10.7.4, first and seventh", Class::Must)
+        }
         Why::Silence => ("RFC 9293 3.10.7.1", Class::Must),
-        Why::Window => ("RFC 9293 3.8.6.2.2, SHLD-14", Class::Should),
+        Why::Window => ("RFC 9293 3.8.6, SHLD-14", Class::Should),
         Why::Unasked => ("RFC 9293 3.8.6.3", Class::Should),
         Why::Text => ("RFC 9293 3.7, 3.8.6", Class::Must),
         Why::Unsent => ("RFC 9293 3.10.2, 3.10.4", Class::Must),
-        Why::Unanswered => ("RFC 9293 3.10.7.4, MUST-58", Class::Must),
+        Why::Unanswered => ("RFC 9293 3.8.6.3, MUST-40", Class::Must),
         Why::NotRepeated => ("RFC 9293 3.8.1, 3.8.6.1, MUST-36", Class::Hang),
-        Why::Late | Why::LateInAnotherLife => ("RFC 6298 2", Class::Must),
+        Why::Late => ("RFC 6298 2", Class::Must),
+        Why::LateInAnotherLife => ("RFC 6298 2.1", Class::Should),
+        Why::Hurried => ("RFC 9293 3.8.1 MUST-19, RFC 6298 5.5", Class::Must),
+        Why::WindowKept => ("RFC 9293 3.8.6.2.2, MUST-39", Class::Hang),
+        Why::EndAfterReset => ("RFC 9293 3.6, MUST-12", Class::Data),
         Why::Overtime => ("RFC 9293 3.10.8", Class::Hang),
         Why::Reply => ("RFC 9293 3.9.1", Class::Must),
-        Why::Told => ("RFC 9293 3.5.3, MUST-12", Class::Must),
+        Why::Told => ("RFC 9293 3.6, MUST-12", Class::Must),
         Why::Read => ("RFC 9293 3.10.3, 3.10.7.4", Class::Data),
     }
 }

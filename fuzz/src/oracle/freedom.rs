@@ -19,6 +19,11 @@ pub const OVERTIME: u8 = 8;
 /// What is unacknowledged is sent again within this many ticks (RFC 6298: three seconds, and one for a clock that is coarse), or what follows from the longest
 /// round trip, doubled by each time it was.
 pub const RETRANSMIT_TICKS: u32 = 16;
+/// While nothing arrives, intervals grow: after so many repetitions to at least twice the first (RFC 9293 3.8.1 MUST-19, RFC
+/// 6298 5.5; a tail loss probe may come first), but where they are a minute already.
+pub const BACKS_OFF_WITHIN: u32 = 4;
+/// That minute, a little less for the grain of time.
+pub const RETRANSMIT_LEAST_MOST: u32 = 4 * 59;
 /// And within a minute and a little in any case (RFC 6298 section 2.4).
 pub const RETRANSMIT_MOST: u32 = 4 * 66;
 
@@ -37,8 +42,8 @@ pub const FREEDOM: &[(&str, &str)] = &[
         "RFC 9293 3.10.7.4 acknowledges last, MUST-58 before",
     ),
     (
-        "when something is sent again, at the latest in the bound",
-        "RFC 6298; any part of what is in flight, same text",
+        "when something is sent again, at the latest in the bound, with longer intervals while nothing arrives",
+        "RFC 6298; any part of what is in flight, same text; a first repetition may come at once (RFC 5681, RFC 8985)",
     ),
     ("acknowledgment of segments ahead of RCV.NXT", "MAY-13"),
     (
@@ -47,7 +52,7 @@ pub const FREEDOM: &[(&str, &str)] = &[
     ),
     (
         "the window between what was offered and what there is room for",
-        "RFC 9293 3.8.6.2.2: silly windows; it never shrinks (SHLD-14), half the buffer is announced",
+        "RFC 9293 3.8.6.2.2: silly windows; it never shrinks (SHLD-14); where it was closed, half the buffer is announced within half a second",
     ),
     (
         "whether text is judged by the window last offered or by the room there is",

@@ -90,6 +90,10 @@ pub fn script(seed: u64, full_close: bool) -> Script {
             for _ in 0..1 + r.below(4) {
                 steps.push(there(&mut r, state));
             }
+            // What the user finds now.
+            if r.below(2) == 0 {
+                steps.push(Step::Call(Call::Receive(MAX_DATA as u8)));
+            }
         }
         Some(Scene::Window) => window(&mut r, &mut steps),
         Some(Scene::Shrunk) => shrunk(&mut r, &mut steps),

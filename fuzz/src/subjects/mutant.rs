@@ -54,6 +54,16 @@ pub enum Mutation {
     TextOnce,
     /// Text and FIN are sent again twice, and then never.
     RepeatsTwice,
+    /// What is in flight is sent again twice a second.
+    NoBackOff,
+    /// The window is what is left of the first one.
+    WindowStuck,
+    /// A RST carries text.
+    ResetWithText,
+    /// A SYN carries text that nobody sent.
+    SynWithText,
+    /// The user of a connection that was reset reads the end of the stream, and is told nothing.
+    ResetAsEnd,
     /// A RST has no ACK, though it answers a segment without ACK.
     ResetBare,
     /// No RST is sent.
@@ -72,7 +82,7 @@ pub enum Mutation {
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Mutation; 25] = [
+    pub const ALL: [Mutation; 30] = [
         Mutation::FinUnanswered,
         Mutation::AckShort,
         Mutation::ResetElsewhere,
@@ -91,6 +101,11 @@ impl Mutation {
         Mutation::FinForEver,
         Mutation::TextOnce,
         Mutation::RepeatsTwice,
+        Mutation::NoBackOff,
+        Mutation::WindowStuck,
+        Mutation::ResetWithText,
+        Mutation::SynWithText,
+        Mutation::ResetAsEnd,
         Mutation::ResetBare,
         Mutation::ResetMissing,
         Mutation::ResetUntold,
@@ -128,7 +143,11 @@ impl Stack for Mutant {
     }
 
     fn terms(&self) -> Terms {
-        Farewell.terms()
+        Terms {
+            // Who tells nothing can still lie.
+            tells: self.0 != Mutation::ResetAsEnd,
+            ..Farewell.terms()
+        }
     }
 
     fn start(&self) -> Result<Box<dyn Subject>, SubjectError> {
@@ -149,8 +168,12 @@ impl Stack for Mutant {
             fin_sent: None,
             text_sent: None,
             repeats: None,
+            edge: None,
+            last_again: None,
             fin_again: None,
             ended: false,
+            reset: false,
+            reads: Vec::new(),
         }))
     }
 }
@@ -166,9 +189,17 @@ struct Mutated {
     text_sent: Option<u32>,
     /// Where the segment ended that was sent last, and how often it was.
     repeats: Option<(u32, u32)>,
+    /// The right edge of the first window.
+    edge: Option<Seq>,
+    /// The last text or FIN, and when it goes out again.
+    last_again: Option<(Segment, Micros)>,
     /// The last FIN, and when it goes out again.
     fin_again: Option<(Segment, Micros)>,
     ended: bool,
+    /// The connection was reset.
+    reset: bool,
+    /// What the user reads besides.
+    reads: Vec<Output>,
 }
 
 impl Mutated {
@@ -210,6 +241,17 @@ impl Mutated {
                     return Vec::new();
                 }
             }
+            Mutation::WindowStuck if s.is(Flags::ACK) && !s.is(Flags::RST) => {
+                let first = s.ack + u32::from(s.wnd);
+                let edge = *self.edge.get_or_insert(first);
+                s.wnd = if s.ack.before(edge) {
+                    (edge - s.ack) as u8
+                } else {
+                    0
+                };
+            }
+            Mutation::ResetWithText if s.is(Flags::RST) => (s.len, s.text[0]) = (1, b'z'),
+            Mutation::SynWithText if s.is(Flags::SYN) => (s.len, s.text[0]) = (1, b'z'),
             Mutation::AckTwice if pure_ack => return vec![s, s],
             _ => {}
         }
@@ -224,12 +266,32 @@ impl Mutated {
         if s.is(Flags::FIN) {
             self.fin_again = Some((s, at + SECOND));
         }
+        if s.seq_len() > 0 && !s.is(Flags::SYN) {
+            self.last_again = Some((s, at + SECOND / 2));
+        }
         for s in self.out(s) {
             if let Ok(mut bytes) = packet::write(&s, SUBJECT, PEER) {
                 if self.mutation == Mutation::ChecksumWrong && s.len % 2 == 1 {
                     bytes[CHECKSUM] ^= 1;
                 }
                 out(at, Output::Packet(bytes));
+            }
+        }
+    }
+
+    /// What is in flight goes out again.
+    fn repeat_last(&mut self, to: Micros, out: &mut dyn FnMut(Micros, Output)) {
+        let o = self.inner.observe().unwrap_or_default();
+        if let Some((s, at)) = &mut self.last_again
+            && self.mutation == Mutation::NoBackOff
+            && o.state.is_synchronized()
+            && o.snd_una.before(s.seq + s.seq_len())
+            && *at <= to
+        {
+            *at = to + SECOND / 2;
+            s.ack = o.rcv_nxt;
+            if let Ok(bytes) = packet::write(s, SUBJECT, PEER) {
+                out(to, Output::Packet(bytes));
             }
         }
     }
@@ -276,6 +338,14 @@ impl Subject for Mutated {
         } else {
             self.fin_came = false;
         }
+        if self.reset && matches!(input, Input::Call(Call::Receive(_), _)) {
+            self.reads.push(Output::Read(Vec::new(), true));
+        }
+        let opens = matches!(
+            input,
+            Input::Call(Call::OpenActive { .. } | Call::OpenPassive { .. }, _)
+        );
+        self.reset &= !opens;
         self.inner.input(at, input)
     }
 
@@ -286,6 +356,9 @@ impl Subject for Mutated {
             match (self.mutation, output) {
                 (_, Output::Packet(bytes)) => self.packet(at, bytes, out),
                 (Mutation::ResetUntold, Output::Told(Indication::Reset)) => {}
+                (Mutation::ResetAsEnd, Output::Told(told)) => {
+                    self.reset |= told == Indication::Reset;
+                }
                 (Mutation::EndMissing, Output::Read(text, true)) => {
                     out(at, Output::Read(text, false));
                 }
@@ -300,6 +373,8 @@ impl Subject for Mutated {
                 (_, other) => out(at, other),
             }
         }
+        self.reads.drain(..).for_each(|read| out(to, read));
         self.repeat_fin(to, out);
+        self.repeat_last(to, out);
     }
 }

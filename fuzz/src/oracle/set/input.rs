@@ -173,6 +173,15 @@ impl Oracle {
             }
             after.must |= must;
         }
+        match e {
+            Event::Call(Call::Receive(_) | Call::OpenActive { .. } | Call::OpenPassive { .. }) => {
+                after.reset = false;
+            }
+            _ if out.told.contains(&Indication::Reset) => {
+                after.reset = !Spec::observe(c, &s.tcb).fin_received;
+            }
+            _ => {}
+        }
         let ends = Spec::armed(c, &after.tcb).due;
         if !ends.has(Timer::TimeWait) && !ends.has(Timer::FinWait2) {
             after.over = 0;
@@ -233,6 +242,9 @@ impl Oracle {
         }
         if out.end && !seen.read.is_empty() {
             return Err(Why::ReadAfterFin);
+        }
+        if s.reset && seen.end {
+            return Err(Why::EndAfterReset);
         }
         let same = seen.read[..] == out.read[..] && seen.end == out.end;
         if same || s.tcb.state == TcpState::Closed {

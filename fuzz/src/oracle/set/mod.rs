@@ -49,6 +49,8 @@ struct State {
     must: bool,
     /// For how many ticks TIME_WAIT could have been over.
     over: u8,
+    /// The connection was reset before the peer's FIN, and the user has not found out by a RECEIVE.
+    reset: bool,
     /// What it does is not judged any more.
     lost: bool,
 }
@@ -60,6 +62,7 @@ impl State {
             owed: 0,
             must: false,
             over: 0,
+            reset: false,
             lost: false,
         }
     }
@@ -105,6 +108,10 @@ pub struct Oracle {
     backoff: u32,
     /// What this incarnation has sent ends here.
     sent_to: Option<Seq>,
+    /// Ticks since something was sent again, or anything happened; the first such interval, and how many there were since.
+    again: (u32, Option<u32>, u32),
+    /// Something came out by itself since the last input.
+    spoke: bool,
     /// Ticks since the first of what is unacknowledged was sent.
     in_flight: Option<u32>,
     /// The most there were when something was acknowledged: the longest round trip that can have been measured.
@@ -130,6 +137,8 @@ impl Oracle {
             quiet: 0,
             backoff: 0,
             sent_to: None,
+            again: (0, None, 0),
+            spoke: false,
             in_flight: None,
             slowest: 0,
             largest: 1,
@@ -185,6 +194,7 @@ impl Oracle {
     /// Nothing explains it, or too much does.
     pub fn input(&mut self, e: Event, reply: Option<CallError>, seen: &Seen) -> Result<(), Stop> {
         self.quiet = 0;
+        (self.again, self.spoke) = ((0, None, 0), false);
         let (mut next, mut against) = (Next::default(), Vec::new());
         for s in self.states.clone() {
             self.each(&s, e, reply, seen, &mut next, &mut against);
@@ -248,13 +258,18 @@ impl Oracle {
         &self.used
     }
 
-    /// What that input is to the first state; time, to the first whose window is closed.
+    /// What that input is to the first state; time, to the first whose window is closed. Where nothing has come out since the
+    /// last input, that is `time-at-closed`: a probe that is sent once is another matter.
     pub(super) fn kind(&self, e: Option<&Event>) -> String {
         let closed = |s: &&State| e.is_none() && s.tcb.snd_wnd == 0;
         let state = self.states.iter().find(closed).or(self.states.first());
-        state
+        let kind = state
             .map(|s| kind(&self.of_state(self.plain(), &s.tcb), &s.tcb, self.edge, e))
-            .unwrap_or_default()
+            .unwrap_or_default();
+        match kind.strip_suffix("-at-closed") {
+            Some(time) if e.is_none() && self.spoke => time.to_owned(),
+            _ => kind,
+        }
     }
 
     /// Whether a probe by an old number came out: it has no length, and counts as sent again all the same.
@@ -280,7 +295,7 @@ impl Oracle {
             if s.is(Flags::SYN) {
                 self.edge = None;
                 if self.sent_to.is_none_or(|to| !end.at_or_before(to)) {
-                    (self.backoff, self.sent_to) = (0, None);
+                    (self.backoff, self.sent_to, self.slowest) = (0, None, 0);
                 }
             }
             if s.is(Flags::ACK) {
@@ -291,11 +306,12 @@ impl Oracle {
             }
             if s.seq_len() > 0 {
                 self.quiet = 0;
-                self.in_flight.get_or_insert(0);
                 if self.sent_to.is_some_and(|to| end.at_or_before(to)) {
                     self.backoff += 1;
+                    self.in_flight = None; // Karn's algorithm
                 } else {
                     self.sent_to = Some(end);
+                    self.in_flight.get_or_insert(0);
                 }
             }
         }
@@ -312,7 +328,13 @@ struct Next {
 impl Next {
     fn add(&mut self, s: State) {
         let mut key = s.tcb.as_bytes().to_vec();
-        key.extend([s.owed, u8::from(s.must), s.over, u8::from(s.lost)]);
+        key.extend([
+            s.owed,
+            u8::from(s.must),
+            s.over,
+            u8::from(s.reset),
+            u8::from(s.lost),
+        ]);
         if self.known.insert(key) {
             self.states.push(s);
         }

@@ -4,7 +4,9 @@ use farewell_model::endpoint::{Effects, Endpoint, Event, Flags, Segment, TcpStat
 use farewell_model::spec::{Config, Spec};
 
 use super::super::explain::{View, is_pure_ack};
-use super::super::freedom::{OVERTIME, RETRANSMIT_MOST, RETRANSMIT_TICKS};
+use super::super::freedom::{
+    ACK_TICKS, BACKS_OFF_WITHIN, OVERTIME, RETRANSMIT_LEAST_MOST, RETRANSMIT_MOST, RETRANSMIT_TICKS,
+};
 use super::{Next, Oracle, Seen, State, Stop, Why};
 use crate::targets::lockstep::has_connection;
 
@@ -48,7 +50,13 @@ impl Oracle {
             }
             states = next;
         }
-        self.note(seen, self.is_probe(&states.states, seen));
+        let probes = self.is_probe(&states.states, seen);
+        if self.hurries(seen, probes) {
+            against.extend(states.states.iter().map(|s| (s.tcb.state, Why::Hurried)));
+            states = Next::default();
+        }
+        self.note(seen, probes);
+        self.spoke |= !seen.segments.is_empty();
         let mut next = Next::default();
         for s in &states.states {
             match self.in_time(*s, &c, seen) {
@@ -57,6 +65,23 @@ impl Oracle {
             }
         }
         self.settle(next, against)
+    }
+
+    /// Whether something is sent again, and again, while nothing arrives, without ever waiting longer: after so many times the
+    /// interval must at least have doubled, or be a minute.
+    fn hurries(&mut self, seen: &Seen, probes: bool) -> bool {
+        self.again.0 += 1;
+        let old = |s: &Segment| {
+            let end = s.seq + s.seq_len();
+            s.seq_len() > 0 && self.sent_to.is_some_and(|to| end.at_or_before(to))
+        };
+        if !probes && !seen.segments.iter().any(old) {
+            return false;
+        }
+        let (interval, first, count) = self.again;
+        let first = first.unwrap_or(interval);
+        self.again = (0, Some(first), count + 1);
+        count >= BACKS_OFF_WITHIN && interval < 2 * first && interval < RETRANSMIT_LEAST_MOST
     }
 
     /// A segment came out by a timer, or late.
@@ -146,6 +171,22 @@ impl Oracle {
         })
     }
 
+    /// Whether half the buffer has been free for longer than an acknowledgment is delayed, and the peer thinks that all is full.
+    fn keeps_the_window(&self, s: &State, c: &Config) -> bool {
+        let c = self.of_state(*c, &s.tcb);
+        let o = Spec::observe(&c, &s.tcb);
+        let receives = matches!(
+            o.state,
+            TcpState::Established | TcpState::FinWait1 | TcpState::FinWait2
+        );
+        receives
+            && !self.terms.steady_window
+            && self.quiet > u32::from(ACK_TICKS) + 1
+            && self.edge.is_some_and(|e| {
+                e.at_or_before(o.rcv_nxt) && o.rcv_wnd >= (self.terms.buffer / 2).max(1)
+            })
+    }
+
     /// What should have come by now has.
     fn in_time(&self, mut s: State, c: &Config, seen: &Seen) -> Result<State, Why> {
         if s.lost {
@@ -166,6 +207,9 @@ impl Oracle {
             if s.over > OVERTIME {
                 return Err(Why::Overtime);
             }
+        }
+        if self.keeps_the_window(&s, c) {
+            return Err(Why::WindowKept);
         }
         let repeats = armed.running.has(Timer::Retransmit) || armed.running.has(Timer::Persist);
         // RFC 6298: SRTT + 4 RTTVAR, neither more than the longest round trip.

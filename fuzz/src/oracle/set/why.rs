@@ -56,6 +56,15 @@ pub enum Why {
         "what is unacknowledged was sent again too late, in an incarnation that is not the first"
     )]
     LateInAnotherLife,
+    /// It is sent again and again without back-off.
+    #[error("what is unacknowledged is sent again and again without longer intervals")]
+    Hurried,
+    /// The window opened, and the peer is not told.
+    #[error("the window was closed, half the buffer is free, and no acknowledgment says so")]
+    WindowKept,
+    /// A connection that was reset ends for its user as if the peer had closed.
+    #[error("the user reads the end of the stream where the connection was reset")]
+    EndAfterReset,
     /// TIME_WAIT lasts, or an orphan's FIN_WAIT_2.
     #[error("TIME_WAIT, or an orphan's FIN_WAIT_2, did not end")]
     Overtime,
