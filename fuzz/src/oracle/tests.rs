@@ -1,10 +1,10 @@
 use std::collections::BTreeSet;
 
 use super::campaign::Campaign;
-use super::capture::capture;
+use super::capture::{PEER, capture};
 use super::drive::drive;
 use super::expectations;
-use super::finding::findings;
+use super::finding::{Class, findings};
 use super::random;
 use super::script::Script;
 use farewell_testing::tshark;
@@ -181,6 +181,79 @@ fn a_line_less_is_a_finding_more() {
     }
     assert_eq!(all, needed);
     assert!(all.len() >= 20, "{all:?}");
+}
+
+#[test]
+fn what_is_expected_of_smoltcp_is_what_the_readme_says() {
+    let readme = include_str!("../../../README.md");
+    let table: Vec<_> = readme
+        .lines()
+        .skip_while(|line| *line != "| cause | what it does | weight | section |")
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .collect();
+    let known = expectations::read(Smoltcp.expectations()).unwrap();
+    let rows = known.iter().map(|known| {
+        let weight = match known.class {
+            Class::Must => "MUST",
+            Class::Should => "SHOULD",
+            Class::Data => "data",
+            Class::Hang => "hang",
+            Class::Panic => "panic",
+        };
+        let reason = known.reason.replace('|', "\\|");
+        format!(
+            "| `{}` | {reason} | {weight} | {} |",
+            known.name, known.section
+        )
+    });
+    for (row, expected) in table.iter().zip(rows) {
+        assert_eq!(*row, expected);
+    }
+    assert_eq!(table.len(), known.len());
+}
+
+/// Text both ways and the four segments of a close, in which each host sees nothing lost, repeated or reset.
+#[test]
+fn tshark_finds_nothing_odd_in_a_close() {
+    if !tshark::is_there() {
+        return;
+    }
+    // The delayed acknowledgment of the peer's text is waited for, and then TIME-WAIT.
+    let script = "peer-isn 5000\nisn 1000\nopen active\nsegment SYN,ACK seq=initial+0 wnd=200\nsend 3\n\
+        segment ACK wnd=200\nsegment ACK wnd=200 len=3\nwait 1000\nreceive 3\nshutdown\n\
+        segment ACK wnd=200\nsegment FIN,ACK wnd=200\nwait 600000";
+    let run = drive(&Farewell, &Script::read(script).unwrap(), &[]).unwrap();
+    let to = std::env::temp_dir().join(format!("farewell-close-{}.pcapng", std::process::id()));
+    std::fs::write(&to, capture("farewell", &run).unwrap()).unwrap();
+    let said = |row: Vec<String>| row.join(" ");
+    let read: Vec<_> = tshark::read(&to, &["tcp.srcport", "tcp.flags", "tcp.len"])
+        .into_iter()
+        .step_by(2)
+        .map(said)
+        .collect();
+    let marks = ["farewell", PEER].map(|host| tshark::marks(&to, host, "frame.number"));
+    std::fs::remove_file(&to).unwrap();
+    const SYN: &str = "0x0002";
+    const SYN_ACK: &str = "0x0012";
+    const ACK: &str = "0x0010";
+    const FIN_ACK: &str = "0x0011";
+    let expected = [
+        ("80", SYN, 0),
+        ("4242", SYN_ACK, 0),
+        ("80", ACK, 0),
+        ("80", ACK, 3),
+        ("4242", ACK, 0),
+        ("4242", ACK, 3),
+        ("80", ACK, 0),
+        ("80", FIN_ACK, 0),
+        ("4242", ACK, 0),
+        ("4242", FIN_ACK, 0),
+        ("80", ACK, 0),
+    ]
+    .map(|(port, flags, len)| format!("{port} {flags} {len}"));
+    assert_eq!(read, expected);
+    assert_eq!(marks, [const { Vec::new() }; 2], "{read:?}");
 }
 
 #[test]

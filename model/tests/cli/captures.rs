@@ -131,6 +131,44 @@ fn wireshark_reads_it_without_a_complaint() {
     }
 }
 
+/// What is odd in one host's view by itself is what happened to that host, by the segments' numbers.
+#[test]
+fn wireshark_marks_what_happened_and_no_more() {
+    if !tshark::is_there() {
+        return;
+    }
+    const RESET: &str = "Connection reset (RST)";
+    let [reset, frontier] = VIOLATED;
+    for (id, host, odd) in [
+        // A repeats its text, with the FIN. Its second life has the first one's ports; an old RST ends it.
+        (
+            reset,
+            "A",
+            &[(6, "retransmission"), (13, "reused_ports"), (12, RESET)][..],
+        ),
+        // So does B. A's last ACK arrives twice, the second time where B resets, and the second life's SYN.
+        (
+            reset,
+            "B",
+            &[
+                (10, "retransmission"),
+                (11, "duplicate_ack"),
+                (12, RESET),
+                (13, "reused_ports"),
+            ],
+        ),
+        (frontier, "B", &[(8, RESET)]),
+    ] {
+        let here = Scratch::new("marks");
+        captured(&here, id);
+        let marks = tshark::marks(&here.0.join("it.pcapng"), host, "ip.id");
+        let odd = odd
+            .iter()
+            .map(|(n, mark)| (format!("0x{n:04x}"), vec![(*mark).to_owned()]));
+        assert_eq!(marks, odd.collect::<Vec<_>>(), "{id:?} {host}");
+    }
+}
+
 #[test]
 fn where_it_cannot_be_written_nothing_is_left() {
     let here = Scratch::new("no-capture");

@@ -77,8 +77,12 @@ fn a_run_is_a_capture_that_tshark_reads() {
     assert_eq!(read(), Vec::<Vec<String>>::new());
     l.free();
     let seen = read();
+    // To each host nothing but that RST, the sixth packet, is odd.
+    let marks = ["farewell", "packetdrill"].map(|host| tshark::marks(&file, host, "frame.number"));
     fs::remove_file(&file).unwrap();
     assert_eq!(seen, expected);
+    let reset = ("6".to_owned(), vec!["Connection reset (RST)".to_owned()]);
+    assert_eq!(marks, [vec![reset.clone()], vec![reset]]);
 }
 
 /// As packetdrill ends when a script fails: nothing is freed.
