@@ -63,12 +63,27 @@ fn what_cannot_be_replayed_is_refused_in_a_line() {
         (
             &["/dev/stdin"],
             "",
-            "line 1: the script ends without a step",
+            "line 1: the script ends without a call or a segment",
         ),
         (
             &["/dev/stdin"],
             "# a\nsubject smoltcp\n",
-            "line 2: the script ends without a step",
+            "line 2: the script ends without a call or a segment",
+        ),
+        (
+            &["/dev/stdin"],
+            "subject smoltcp\nagain 0\nwait 9\n",
+            "line 3: the script ends without a call or a segment",
+        ),
+        (
+            &["/dev/stdin"],
+            "subject smoltcp\nmutation fin-unanswered\nclose\n",
+            "mutation goes with subject farewell, not with smoltcp",
+        ),
+        (
+            &["/dev/stdin", "--expect", "no-such-file"],
+            "subject smoltcp\nclose\n",
+            "cannot read no-such-file: ",
         ),
         (
             &["/dev/stdin"],
@@ -84,6 +99,29 @@ fn what_cannot_be_replayed_is_refused_in_a_line() {
         assert!(err.contains(words), "{args:?}: {err}");
         assert_eq!((err.lines().count(), out.as_str()), (1, ""), "{err}");
     }
+}
+
+/// Without its line, the same divergence has another name.
+#[test]
+fn what_is_known_may_be_in_a_file() {
+    let (status, out, err) = replay(&["/dev/stdin", "--expect", "/dev/null"], SCRIPT);
+    assert_eq!(status, 1, "{out}{err}");
+    assert!(!out.contains("\nfin-overfills: "), "{out}{err}");
+    let smoltcps = concat!(env!("CARGO_MANIFEST_DIR"), "/expectations/smoltcp.txt");
+    let (_, out, err) = replay(&["/dev/stdin", "--expect", smoltcps], SCRIPT);
+    assert!(out.contains("\nfin-overfills: "), "{out}{err}");
+}
+
+/// A campaign of no script would find nothing, whatever the stack.
+#[test]
+fn a_campaign_has_a_script() {
+    let run = Command::new(env!("CARGO_BIN_EXE_conform"))
+        .args(["run", "--subject", "farewell", "--count", "0"])
+        .output()
+        .expect("it ends");
+    let err = String::from_utf8_lossy(&run.stderr);
+    assert_eq!(run.status.code(), Some(2), "{err}");
+    assert!(err.contains("--count: at least one script"), "{err}");
 }
 
 /// The model's files are replayed by the same command, from a pipe as well.

@@ -25,6 +25,8 @@ pub struct Campaign {
     pub diverge: u64,
     /// For which too much is.
     pub undecided: u64,
+    /// Their steps, and how many of them were judged.
+    pub steps: [u64; 2],
     /// Scripts in which some explanation was in each state.
     pub states: [u64; 11],
     /// Segments in and out.
@@ -123,6 +125,8 @@ impl Campaign {
     /// One more was done.
     fn count(&mut self, known: &[Expectation], script: &Script, run: &Run) {
         self.scripts += 1;
+        self.steps[0] += script.steps.len() as u64;
+        self.steps[1] += run.judged;
         self.largest = self.largest.max(run.largest);
         let mut reached = [false; 11];
         for s in run.moments.iter().flat_map(|m| &m.states) {
@@ -208,9 +212,10 @@ fn script_seed(seed: u64, n: u64) -> u64 {
 impl std::fmt::Display for Campaign {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let [arrived, left] = self.segments;
+        let [steps, judged] = self.steps;
         writeln!(
             f,
-            "{} scripts: {} conform, {} diverge, {} undecided; {arrived} segments in, {left} out; at most {} states of the specification at a time",
+            "{} scripts: {} conform, {} diverge, {} undecided; of {steps} steps {judged} judged; {arrived} segments in, {left} out; at most {} states of the specification at a time",
             self.scripts, self.conform, self.diverge, self.undecided, self.largest
         )?;
         write!(f, "scripts that came to")?;

@@ -21,7 +21,7 @@ use crate::subjects::{Farewell, Mutant, Mutation, Stack, Watched};
 const RUN: &str = "`conform run --help` says what there is";
 const USAGE: &str = "usage: conform run --subject NAME [--count N] [--seed N] [--mutation NAME] [--expect FILE] [--save FOLDER] [--as-found] [--wait-at-most MILLISECONDS] [--watch SECONDS]
        conform run --freedom     what is not compared, and why
-       conform replay FILE [--subject NAME] [--pcapng OUT]";
+       conform replay FILE [--subject NAME] [--expect FILE] [--pcapng OUT]";
 
 /// The largest file that is read: far more than any script needs.
 const LARGEST: u64 = 10_000_000;
@@ -73,6 +73,14 @@ fn names(stacks: &[&dyn Stack]) -> String {
     names.join(", ")
 }
 
+/// The stack that needs no name, for there is no other.
+pub(super) fn only<'a>(stacks: &[&'a dyn Stack]) -> Option<&'a dyn Stack> {
+    match stacks {
+        [only] => Some(*only),
+        _ => None,
+    }
+}
+
 pub(super) fn stack<'a>(stacks: &[&'a dyn Stack], name: &str) -> Result<&'a dyn Stack, Usage> {
     let found = stacks.iter().find(|s| s.name() == name);
     found
@@ -109,10 +117,7 @@ pub(super) fn option<'a>(
 }
 
 fn asked<'a>(stacks: &[&'a dyn Stack], args: &[OsString]) -> Result<Asked<'a>, Usage> {
-    let mut subject = match stacks {
-        [only] => Some(*only),
-        _ => None,
-    };
+    let mut subject = only(stacks);
     let mut a = Asked {
         stack: &Farewell,
         mutation: None,
@@ -140,7 +145,10 @@ fn asked<'a>(stacks: &[&'a dyn Stack], args: &[OsString]) -> Result<Asked<'a>, U
         match name.as_str() {
             "--subject" => subject = Some(stack(stacks, &text)?),
             "--mutation" => a.mutation = Some(mutation(&text)?),
-            "--count" => a.count = number()?,
+            "--count" => match number()? {
+                0 => return Err(Usage(format!("{name}: at least one script"))),
+                n => a.count = n,
+            },
             "--seed" => a.seed = number()?,
             "--wait-at-most" => {
                 let wrong = |_| Usage(format!("{name}: {text} is no number of milliseconds"));

@@ -98,6 +98,8 @@ pub struct Run {
     pub known: Vec<usize>,
     /// Packets in and out with their moments, as a capture has them; `true` for out.
     pub packets: Vec<(Micros, bool, Vec<u8>)>,
+    /// Steps of the script that met a state of the specification: none is left behind some oddities, and a divergence ends it.
+    pub judged: u64,
     /// The most states that the oracle had to follow.
     pub largest: usize,
 }
@@ -144,6 +146,7 @@ pub fn drive(
             end: End::Conforms,
             known: Vec::new(),
             packets: Vec::new(),
+            judged: 0,
             largest: 0,
         },
     };
@@ -165,6 +168,7 @@ pub fn drive(
 impl Driver<'_> {
     fn all(&mut self) -> Result<(), End> {
         for step in &self.script.steps {
+            self.run.judged += u64::from(!self.oracle.is_lost());
             match *step {
                 Step::Call(call) => self.input(Event::Call(call))?,
                 Step::Segment(p) => {

@@ -22,8 +22,8 @@ pub fn minimised(
     found: &Finding,
 ) -> Result<Option<(Finding, Run)>, SubjectError> {
     let same = |script: &Script| -> Result<Option<(Finding, Run)>, SubjectError> {
-        // A script without steps is none.
-        if script.steps.is_empty() {
+        // A script in which nothing happens is none.
+        if script.is_idle() {
             return Ok(None);
         }
         let run = drive(stack, script, known)?;

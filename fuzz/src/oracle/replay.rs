@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::command::{
-    Usage, elsewhere, ended, known, mutation, option, read, say, say_part, stack, write_capture,
+    Usage, elsewhere, ended, known, mutation, only, option, read, say, say_part, stack,
+    write_capture,
 };
 use super::drive::{End, drive};
 use super::finding::findings;
@@ -13,7 +14,7 @@ use super::ladder::ladder;
 use super::script::Script;
 use crate::subjects::{Farewell, Mutant, Stack};
 
-const REPLAY: &str = "write conform replay FILE [--subject NAME] [--pcapng OUT]";
+const REPLAY: &str = "write conform replay FILE [--subject NAME] [--expect FILE] [--pcapng OUT]";
 
 /// What the files of the model begin with, of any version.
 const MODELS: &str = "farewell counterexample";
@@ -34,6 +35,7 @@ struct Asked {
     file: Option<PathBuf>,
     script: Option<String>,
     subject: Option<String>,
+    expect: Option<PathBuf>,
     pcapng: Option<PathBuf>,
 }
 
@@ -44,6 +46,7 @@ fn asked(args: &[OsString]) -> Result<Asked, Usage> {
         let (name, value) = option(word, &mut words)?;
         match (name.as_str(), value) {
             ("--subject", Some(v)) => a.subject = Some(v.to_string_lossy().into_owned()),
+            ("--expect", Some(v)) => a.expect = Some(v.into()),
             ("--pcapng", Some(v)) => a.pcapng = Some(v.into()),
             (SCRIPT, Some(v)) => a.script = Some(v.to_string_lossy().into_owned()),
             (_, None) if a.file.is_none() => a.file = Some(word.into()),
@@ -85,27 +88,31 @@ fn replayed(stacks: &[&dyn Stack], a: &Asked, text: &str) -> Result<ExitCode, Us
             .find_map(|l| l.trim().strip_prefix(key))
             .map(str::trim)
     };
-    let name = a
-        .subject
-        .as_deref()
-        .or(of("subject "))
-        .ok_or_else(|| Usage("the script names no subject: add --subject NAME".into()))?;
-    let mut subject = stack(stacks, name)?;
+    let missing = || Usage("the script names no subject: add --subject NAME".into());
+    let mut subject = match a.subject.as_deref().or(of("subject ")) {
+        Some(name) => stack(stacks, name)?,
+        None => only(stacks).ok_or_else(missing)?,
+    };
+    let name = subject.name();
     let mutant = of("mutation ").map(mutation).transpose()?.map(Mutant);
-    if let (Some(m), true) = (&mutant, name == Farewell.name()) {
+    if let Some(m) = &mutant {
+        if name != Farewell.name() {
+            let why = "the script's mutation goes with subject farewell";
+            return Err(Usage(format!("{why}, not with {name}: take that line out")));
+        }
         subject = m;
     }
     let mut again: Vec<OsString> = ["replay", "--subject", name, SCRIPT]
         .map(OsString::from)
         .into();
     again.push(script.to_string().into());
-    if let Some(to) = &a.pcapng {
-        again.extend(["--pcapng".into(), to.into()]);
+    for (option, path) in [("--expect", &a.expect), ("--pcapng", &a.pcapng)] {
+        again.extend(path.iter().flat_map(|p| [option.into(), p.into()]));
     }
     if let Some(status) = elsewhere(subject, &again) {
         return Ok(status);
     }
-    let known = known(subject, None)?;
+    let known = known(subject, a.expect.as_deref())?;
     let run = drive(subject, &script, &known).map_err(|why| Usage(format!("{name}: {why}")))?;
     if let Some(to) = &a.pcapng {
         write_capture(to, name, &run)?;

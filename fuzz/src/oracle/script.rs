@@ -183,8 +183,16 @@ fn read_segment<'a>(mut words: impl Iterator<Item = &'a str>) -> Result<Peer, St
         wnd: 4,
         len: 0,
     };
+    let mut given = Vec::new();
     for word in words {
-        match word.split_once('=') {
+        let part = word.split_once('=');
+        if let Some((name, _)) = part {
+            if given.contains(&name) {
+                return Err(format!("{word}: {name}= is there twice"));
+            }
+            given.push(name);
+        }
+        match part {
             Some(("seq", n)) => p.seq = read_number(n)?,
             Some(("ack", n)) => p.ack = read_number(n)?,
             Some(("wnd", n)) => p.wnd = value(Some(n), "wnd")?,
@@ -198,7 +206,7 @@ fn read_segment<'a>(mut words: impl Iterator<Item = &'a str>) -> Result<Peer, St
 impl Step {
     fn read(line: &str) -> Result<Step, String> {
         let mut words = line.split_whitespace();
-        Ok(match (words.next().unwrap_or_default(), words.next()) {
+        let step = match (words.next().unwrap_or_default(), words.next()) {
             ("open", Some("active")) => Step::Call(OPEN_ACTIVE),
             ("open", Some("passive")) => Step::Call(OPEN_PASSIVE),
             ("send", n) => Step::Call(send(at_most(value(n, "send")?, "send")?)),
@@ -206,11 +214,16 @@ impl Step {
             ("shutdown", None) => Step::Call(Call::Shutdown),
             ("close", None) => Step::Call(Call::Close),
             ("abort", None) => Step::Call(Call::Abort),
-            ("segment", first) => Step::Segment(read_segment(first.into_iter().chain(words))?),
+            ("status", None) => Step::Call(Call::Status),
+            ("segment", first) => Step::Segment(read_segment(first.into_iter().chain(&mut words))?),
             ("again", n) => Step::Again(value(n, "again")?),
             ("wait", n) => Step::Wait(value(n, "wait")?),
             _ => return Err(format!("{line}: no such step")),
-        })
+        };
+        match words.next() {
+            None => Ok(step),
+            Some(more) => Err(format!("{line}: the step ends before {more}")),
+        }
     }
 }
 
@@ -224,12 +237,18 @@ impl Script {
         self.steps.iter().map(wait).fold(0, u32::saturating_add)
     }
 
+    /// Whether no step is a call or a segment: then nothing happens that could be judged.
+    pub fn is_idle(&self) -> bool {
+        let acts = |s: &Step| matches!(s, Step::Call(_) | Step::Segment(_));
+        !self.steps.iter().any(acts)
+    }
+
     /// Reads a script. Lines that begin with `#`, or with `subject` or `mutation`, say how it is run and are passed over.
     ///
     /// # Errors
     ///
     /// The first line that is no step, or with which there are more than [`MOST_STEPS`] or more waiting than [`LONGEST_WAIT`];
-    /// the last, if there is no step at all.
+    /// the last, if there is no call and no segment.
     pub fn read(text: &str) -> Result<Script, NoScript> {
         let mut script = Script::default();
         for (n, line) in text.lines().enumerate() {
@@ -252,10 +271,10 @@ impl Script {
                 return Err(wrong(format!("more than {LONGEST_WAIT} {all}")));
             }
         }
-        if script.steps.is_empty() {
+        if script.is_idle() {
             return Err(NoScript {
                 line: text.lines().count().max(1),
-                what: "the script ends without a step".into(),
+                what: "the script ends without a call or a segment".into(),
             });
         }
         Ok(script)

@@ -38,9 +38,34 @@ fn lines_that_are_no_steps_are_refused() {
         "peer-isn x",
         "open sideways",
         "segment ACK x",
+        "segment ACK seq=next+0 seq=next+1",
+        "segment ACK len=1 wnd=4 len=1",
+        "open active junk",
+        "send 2 bytes please",
+        "wait 1 2 3",
+        "again 0 x",
+        "close now",
+        "status x",
     ] {
         let refused = Script::read(&format!("isn 1\n{line}")).unwrap_err();
         assert_eq!(refused.line, 2, "{line}");
+    }
+}
+
+#[test]
+fn every_call_is_read_as_it_is_written() {
+    for call in [
+        "open active",
+        "open passive",
+        "send 4",
+        "receive 0",
+        "shutdown",
+        "close",
+        "abort",
+        "status",
+    ] {
+        let script = format!("peer-isn 1\nisn 2\n{call}\n");
+        assert_eq!(Script::read(&script).unwrap().to_string(), script);
     }
 }
 
@@ -50,6 +75,7 @@ fn scripts_are_bounded_and_not_empty() {
     for (text, line) in [
         (String::new(), 1),
         ("# a\nsubject smoltcp\nisn 1\n".into(), 3),
+        ("again 0\nwait 250\n".into(), 2),
         (waits(7), 7),
         (format!("{}wait 4294967295\n", waits(6)), 7),
         ("close\n".repeat(1_001), 1_001),
@@ -57,7 +83,7 @@ fn scripts_are_bounded_and_not_empty() {
         let refused = Script::read(&text).unwrap_err();
         assert_eq!(refused.line, line, "{refused}");
     }
-    assert!(Script::read(&waits(6)).is_ok());
+    assert!(Script::read(&format!("{}close\n", waits(6))).is_ok());
 }
 
 #[test]
@@ -70,6 +96,8 @@ fn our_engine_conforms() {
         .map(|f| (&f.finding.id, &f.finding.what, f.finding.script.to_string()));
     assert!(first.is_none(), "{first:?}");
     assert_eq!((all.conform, all.undecided), (3_000, 0));
+    let [steps, judged] = all.steps;
+    assert!(judged == steps && judged > 0, "{all}");
     // Scripts that never leave ESTABLISHED would say nothing.
     assert!(all.states.iter().all(|n| *n * 100 >= all.scripts), "{all}");
 }
@@ -254,6 +282,33 @@ fn tshark_finds_nothing_odd_in_a_close() {
     .map(|(port, flags, len)| format!("{port} {flags} {len}"));
     assert_eq!(read, expected);
     assert_eq!(marks, [const { Vec::new() }; 2], "{read:?}");
+}
+
+#[test]
+fn what_is_not_judged_is_not_counted() {
+    let listens = "open passive\nsegment SYN seq=initial+0\n";
+    for (rest, judged) in [
+        ("segment ACK\nclose\nsegment ACK\nstatus\n", 6),
+        // A SHUTDOWN that waits has no state after it.
+        ("shutdown\nwait 1000\nsegment ACK\nstatus\n", 3),
+    ] {
+        let script = Script::read(&format!("{listens}{rest}")).unwrap();
+        let known = expectations::read(Smoltcp.expectations()).unwrap();
+        let mut all = Campaign::default();
+        all.add(&Smoltcp, &known, &script).unwrap();
+        assert_eq!(all.steps, [6, judged], "{:?}", all.findings.keys());
+        assert!(
+            all.to_string()
+                .contains(&format!("of 6 steps {judged} judged"))
+        );
+    }
+    // A divergence ends its script.
+    let script = Script::read(&format!(
+        "{listens}segment ACK\nsegment FIN,ACK\nwait 9000\nclose\n"
+    ))
+    .unwrap();
+    let run = drive(&Mutant(Mutation::FinUnanswered), &script, &[]).unwrap();
+    assert!(run.judged < 6, "{:?}", run.end);
 }
 
 #[test]

@@ -234,6 +234,11 @@ impl Oracle {
         }
     }
 
+    /// Whether nothing is judged any more, whichever state it is.
+    pub fn is_lost(&self) -> bool {
+        self.states.iter().all(|s| s.lost)
+    }
+
     /// Whether something has to be sent again until it is acknowledged, whichever state it is.
     pub fn repeats(&self) -> bool {
         let c = self.plain();
