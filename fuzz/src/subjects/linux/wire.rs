@@ -23,7 +23,7 @@ pub(super) const THERE: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
 const PREFIX: u8 = 24;
 
 /// Below `/proc/sys/net/ipv4`; without those that say so in the last column there is nothing to judge.
-const SETTINGS: [(&str, &str, bool); 14] = [
+const SETTINGS: [(&str, &str, bool); 15] = [
     ("tcp_timestamps", "0", true),
     ("tcp_sack", "0", true),
     ("tcp_window_scaling", "0", true),
@@ -36,6 +36,7 @@ const SETTINGS: [(&str, &str, bool); 14] = [
     ("tcp_orphan_retries", "100", true),
     ("tcp_syn_retries", "100", true),
     ("tcp_synack_retries", "100", true),
+    ("tcp_syn_linear_timeouts", "0", false), // since 6.5; else SYNs do not back off at first
     ("tcp_fastopen", "0", false),
     ("tcp_max_tw_buckets", "100000", false),
 ];
