@@ -88,11 +88,13 @@ pub fn script(seed: u64, full_close: bool) -> Script {
         Some(Scene::To(state)) => {
             lead(&mut r, state, full_close, &mut steps);
             for _ in 0..1 + r.below(4) {
-                steps.push(there(&mut r, state));
-            }
-            // What the user finds now.
-            if r.below(2) == 0 {
-                steps.push(Step::Call(Call::Receive(MAX_DATA as u8)));
+                let step = there(&mut r, state);
+                let resets = matches!(step, Step::Segment(p) if p.flags.has(Flags::RST));
+                steps.push(step);
+                // What the user finds now.
+                if resets || r.below(4) == 0 {
+                    steps.push(Step::Call(Call::Receive(MAX_DATA as u8)));
+                }
             }
         }
         Some(Scene::Window) => window(&mut r, &mut steps),

@@ -174,9 +174,8 @@ impl Oracle {
             after.must |= must;
         }
         match e {
-            Event::Call(Call::Receive(_) | Call::OpenActive { .. } | Call::OpenPassive { .. }) => {
-                after.reset = false;
-            }
+            // Refused, any call says it.
+            Event::Call(call) if call != Call::Status => after.reset = false,
             _ if out.told.contains(&Indication::Reset) => {
                 after.reset = !Spec::observe(c, &s.tcb).fin_received;
             }

@@ -49,7 +49,7 @@ struct State {
     must: bool,
     /// For how many ticks TIME_WAIT could have been over.
     over: u8,
-    /// The connection was reset before the peer's FIN, and the user has not found out by a RECEIVE.
+    /// The connection was reset before the peer's FIN, and the user has not found out by a call.
     reset: bool,
     /// What it does is not judged any more.
     lost: bool,
