@@ -49,6 +49,11 @@ pub trait Subject {
     /// Time goes on; what comes out until then is handed over with the moment.
     fn advance(&mut self, to: Micros, out: &mut dyn FnMut(Micros, Output));
 
+    /// What time it is there, for a stack in real time: an input takes a moment. In virtual time no input does.
+    fn now(&self) -> Micros {
+        0
+    }
+
     /// Its state and variables, if it shows them.
     fn observe(&self) -> Option<Observed> {
         None

@@ -256,7 +256,12 @@ impl Driver<'_> {
         self.remember(Some((e, reply)), seen.clone().unwrap_or_default());
         let seen = seen?;
         let judged = self.oracle.input(e, reply, &seen);
-        self.judged(judged)
+        self.judged(judged)?;
+        // In real time, many inputs take longer than a tick: the oracle's clock is not to run behind.
+        while self.subject.now() >= self.at + QUANTUM {
+            self.tick()?;
+        }
+        Ok(())
     }
 
     fn tick(&mut self) -> Result<(), End> {

@@ -156,8 +156,14 @@ impl Oddity {
         }
     }
 
-    /// The input as this stack takes it in that state; none where the oddity makes no difference.
-    pub(super) fn treats(self, c: &Config, tcb: &Tcb, e: &Event) -> Option<Treated> {
+    /// The input as this stack takes it in that state; none where the oddity makes no difference. It acknowledged so far last.
+    pub(super) fn treats(
+        self,
+        c: &Config,
+        tcb: &Tcb,
+        e: &Event,
+        acked: Option<Seq>,
+    ) -> Option<Treated> {
         let o = Spec::observe(c, tcb);
         let connected = has_connection(o.state);
         let mut t = Treated {
@@ -185,7 +191,9 @@ impl Oddity {
                 t.lost = o.state == TcpState::SynReceived;
                 return t.lost.then_some(t);
             }
-            (_, Event::Segment(s)) => t.event = self.segment(s, connected, &mut t, &o.snd_una)?,
+            (_, Event::Segment(s)) => {
+                t.event = self.segment(s, connected, &mut t, &o.snd_una, acked)?
+            }
             _ => return None,
         }
         Some(t)
@@ -197,6 +205,7 @@ impl Oddity {
         connected: bool,
         t: &mut Treated,
         snd_una: &Seq,
+        acked: Option<Seq>,
     ) -> Option<Option<Event>> {
         let without = |s: &Segment, bit: Flags| Flags(s.flags.0 & !bit.0);
         let cut = |s: &mut Segment| (s.len, s.text) = (0, Default::default());
@@ -250,13 +259,14 @@ impl Oddity {
                 (t.tcb.snd_wl1, t.tcb.snd_wl2) = (s.seq, s.ack);
             }
             Oddity::Answered if connected => t.lenience.extra_ack = true,
-            // It ends where the window begins.
+            // It ends where the window begins, or where it began when that was last said.
             Oddity::SequenceUnchecked
                 if connected
                     && s.is(Flags::ACK)
                     && !s.is(Flags::RST)
-                    && s.seq_len() > 0
-                    && s.seq + s.seq_len() == o.rcv_nxt =>
+                    && s.seq.before(o.rcv_nxt)
+                    && (s.seq + s.seq_len()).at_or_before(o.rcv_nxt)
+                    && acked.unwrap_or(o.rcv_nxt).at_or_before(s.seq + s.seq_len()) =>
             {
                 t.lenience.extra_ack = true;
                 (s.seq, s.flags) = (o.rcv_nxt, Flags::ACK);
@@ -345,10 +355,54 @@ fn place(s: &Segment, next: Seq, wnd: u32) -> &'static str {
             "next"
         }
     } else if s.seq.before(next) {
-        if next.before(end) { "overlap" } else { "left" }
+        // Not "RCV.NXT before the end": half the sequence space away, each is before the other.
+        if next.within(s.seq, s.seq_len()) {
+            "overlap"
+        } else {
+            "left"
+        }
     } else if s.seq.before(next + wnd) {
         "ahead"
     } else {
         "right"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_name_where_a_segment_begins_and_ends() {
+        let next = Seq::new(100);
+        let at = |seq: u32, len| {
+            let seq = Seq::new(seq);
+            let segment = Segment {
+                seq,
+                ack: next,
+                flags: Flags::ACK,
+                wnd: 4,
+                len,
+                text: Default::default(),
+                ts: None,
+            };
+            place(&segment, next, 4)
+        };
+        let half = 1 << 31;
+        for (seq, len, name) in [
+            (100, 0, "next"),
+            (100, 4, "next"),
+            (100, 5, "overfull"),
+            (99, 0, "left"),
+            (99, 1, "left"), // ends at RCV.NXT
+            (99, 2, "overlap"),
+            (103, 1, "ahead"),
+            (104, 0, "right"),
+            (100 + half - 1, 0, "right"),
+            (100 + half, 0, "left"), // before RCV.NXT, and RCV.NXT before it
+            (100 + half, 4, "left"),
+        ] {
+            assert_eq!(at(seq, len), name, "SEG.SEQ={seq} SEG.LEN={len}");
+        }
     }
 }

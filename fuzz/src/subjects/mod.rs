@@ -42,6 +42,8 @@ pub struct Terms {
     pub steady_window: bool,
     /// It sends nothing into a window that its text does not fit into (RFC 9293 3.8.6.2.1): the peer's is closed or wide.
     pub whole_windows: bool,
+    /// It is in real time: a timer may run out in the moment in which its answer is awaited.
+    pub real_time: bool,
     /// How long its connections are watched after a script, in quarter seconds: forty seconds cost nothing in virtual time.
     pub watched: u32,
     /// And for how long at most while something has to be sent again: several times the longest bound of a repetition.
@@ -59,6 +61,7 @@ impl Default for Terms {
             full_close: false,
             steady_window: false,
             whole_windows: false,
+            real_time: false,
             watched: 160,
             watched_repeating: 1_920,
         }

@@ -1,7 +1,7 @@
 //! What an input does to one state of the set, in one reading.
 
 use farewell_model::endpoint::{
-    Call, CallError, Effects, Endpoint, Event, Flags, Indication, TcpState, Timer,
+    Call, CallError, Effects, Endpoint, Event, Flags, Indication, Segment, TcpState, Timer,
 };
 use farewell_model::seq::Seq;
 use farewell_model::spec::{Config, Spec};
@@ -34,11 +34,18 @@ impl Oracle {
             let as_offered: Vec<_> = all.iter().filter_map(|c| self.as_offered(s, c)).collect();
             all.extend(as_offered);
         }
+        let mut is_explained = false;
         for c in &all {
             match self.one(s, c, e, Lenience::default(), reply, seen) {
-                Ok(after) => next.add(after),
+                Ok(after) => {
+                    is_explained = true;
+                    next.add(after);
+                }
                 Err(why) => against.push((s.tcb.state, why)),
             }
+        }
+        if self.terms.real_time && !is_explained {
+            self.beside_timers(s, &all, e, reply, seen, next);
         }
         if self.odd.is_none() && self.known.is_empty() {
             return;
@@ -54,7 +61,7 @@ impl Oracle {
             let mut explains = false;
             for c in &all {
                 // Each reading by itself: what fits into the window depends on which window that is.
-                let treated = odd.treats(c, &s.tcb, &e);
+                let treated = odd.treats(c, &s.tcb, &e, self.acked);
                 for after in treated.map_or(Vec::new(), |t| self.oddly(s, t, reply, seen)) {
                     explains = true;
                     next.add(after);
@@ -62,6 +69,48 @@ impl Oracle {
             }
             if explains && let Some(n) = known {
                 self.used.insert(n);
+            }
+        }
+    }
+
+    /// One state, where timers ran out just before the input, or just behind it.
+    fn beside_timers(
+        &self,
+        s: &State,
+        readings: &[Config],
+        e: Event,
+        reply: Option<CallError>,
+        seen: &Seen,
+        next: &mut Next,
+    ) {
+        let by_timers = |from: &[State], segments: &[Segment]| {
+            let mut states = from.to_vec();
+            for o in segments {
+                let mut next = Next::default();
+                for s in &states {
+                    let c = self.of_state(self.plain(), &s.tcb);
+                    let _ = self.by_itself(s, &c, o, &mut next); // what is against it has been said
+                }
+                states = next.states;
+            }
+            states
+        };
+        let all = &seen.segments[..];
+        for before in 0..=all.len() {
+            for answered in before..=all.len() {
+                let rest = Seen {
+                    segments: all[before..answered].to_vec(),
+                    ..seen.clone()
+                };
+                for s in by_timers(&[*s], &all[..before]) {
+                    for c in readings {
+                        let after = self.one(&s, c, e, Lenience::default(), reply, &rest);
+                        let after: Vec<_> = after.into_iter().collect();
+                        for s in by_timers(&after, &all[answered..]) {
+                            next.add(s);
+                        }
+                    }
+                }
             }
         }
     }
@@ -135,11 +184,7 @@ impl Oracle {
             .map_or(Seq::default(), |s| s.seq);
         Spec::step(c, &mut after.tcb, e, Some(isn), &mut out);
         if self.replied(s, e, reply, &out)? {
-            return if seen.segments.is_empty() {
-                Ok(*s)
-            } else {
-                Err(Why::Reply)
-            };
+            return self.nothing(s, lenience, seen);
         }
         self.told(s, &out, seen)?;
         let uncounted = after.tcb;
@@ -184,6 +229,25 @@ impl Oracle {
         let ends = Spec::armed(c, &after.tcb).due;
         if !ends.has(Timer::TimeWait) && !ends.has(Timer::FinWait2) {
             after.over = 0;
+        }
+        Ok(after)
+    }
+
+    /// Nothing happened, but that a timer may have run out, or an acknowledgment that is owed have come.
+    fn nothing(&self, s: &State, lenience: Lenience, seen: &Seen) -> Result<State, Why> {
+        let c = self.of_state(self.plain(), &s.tcb);
+        let view = View::of(&c, &s.tcb);
+        let acknowledged = group(
+            [&view, &view],
+            &Effects::default(),
+            &seen.segments,
+            [false, s.owed > 0],
+            self.edge,
+            lenience,
+        )?;
+        let mut after = *s;
+        if acknowledged {
+            (after.owed, after.must) = (0, false);
         }
         Ok(after)
     }

@@ -100,6 +100,8 @@ pub struct Oracle {
     used: BTreeSet<usize>,
     /// The right edge of the window that was last offered.
     edge: Option<Seq>,
+    /// The acknowledgment number that was last sent.
+    acked: Option<Seq>,
     /// Ticks since an acknowledgment came out.
     since_ack: u32,
     /// Ticks since anything arrived, or anything came out that occupies sequence space.
@@ -133,6 +135,7 @@ impl Oracle {
             odd: None,
             used: BTreeSet::new(),
             edge: None,
+            acked: None,
             since_ack: u32::MAX / 2,
             quiet: 0,
             backoff: 0,
@@ -298,13 +301,13 @@ impl Oracle {
             }
             let end = s.seq + s.seq_len();
             if s.is(Flags::SYN) {
-                self.edge = None;
+                (self.edge, self.acked) = (None, None);
                 if self.sent_to.is_none_or(|to| !end.at_or_before(to)) {
                     (self.backoff, self.sent_to, self.slowest) = (0, None, 0);
                 }
             }
             if s.is(Flags::ACK) {
-                self.edge = Some(s.ack + u32::from(s.wnd));
+                (self.edge, self.acked) = (Some(s.ack + u32::from(s.wnd)), Some(s.ack));
             }
             if is_pure_ack(s) {
                 self.since_ack = 0;

@@ -85,7 +85,13 @@ impl Oracle {
     }
 
     /// A segment came out by a timer, or late.
-    fn by_itself(&self, s: &State, c: &Config, o: &Segment, next: &mut Next) -> Result<(), Why> {
+    pub(super) fn by_itself(
+        &self,
+        s: &State,
+        c: &Config,
+        o: &Segment,
+        next: &mut Next,
+    ) -> Result<(), Why> {
         if s.lost {
             next.add(*s);
             return Ok(());

@@ -53,6 +53,7 @@ impl Stack for Linux {
             full_close: true,
             steady_window: true,
             whole_windows: true,
+            real_time: true,
             watched: 28,
             watched_repeating: 28,
             ..Terms::default()
@@ -170,6 +171,10 @@ impl Subject for Host {
         sleep(rest);
         self.accept()?;
         reply
+    }
+
+    fn now(&self) -> Micros {
+        self.began.elapsed().as_micros() as Micros
     }
 
     fn advance(&mut self, to: Micros, out: &mut dyn FnMut(Micros, Output)) {
