@@ -117,6 +117,7 @@ fn odd_section(odd: Oddity) -> (&'static str, Class) {
         Oddity::Ignored
         | Oddity::OnlyAnswered
         | Oddity::Overfilled
+        | Oddity::TextOverfills
         | Oddity::AckDropped
         | Oddity::SequenceUnchecked => ("RFC 9293 3.10.7.4", Class::Must),
     }

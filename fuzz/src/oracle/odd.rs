@@ -28,6 +28,8 @@ pub enum Oddity {
     Overfilled,
     /// The same, and in the place of text that there is no room for: that text is lost.
     FinCutsText,
+    /// Of a segment ahead, text that there is no room for is held. Nothing more is judged.
+    TextOverfills,
     /// Text behind the peer's FIN is taken. What such a connection does later has no specification: nothing more is judged.
     BehindFin,
     /// Text that was never sent counts as acknowledged. Nothing more is judged.
@@ -82,7 +84,7 @@ pub(super) struct Treated {
 
 impl Oddity {
     /// All, those that say most first.
-    pub const ALL: [Oddity; 25] = [
+    pub const ALL: [Oddity; 26] = [
         Oddity::Without(Rule::RstExact),
         Oddity::Without(Rule::SynChallenge),
         Oddity::Without(Rule::ResetUnread),
@@ -107,6 +109,7 @@ impl Oddity {
         Oddity::Resets,
         Oddity::CloseWaits,
         Oddity::AckOfUnsent,
+        Oddity::TextOverfills,
         Oddity::BehindFin,
     ];
 
@@ -122,7 +125,7 @@ impl Oddity {
     pub(super) fn ends_judgement(self) -> bool {
         matches!(
             self,
-            Oddity::BehindFin | Oddity::CloseWaits | Oddity::AckOfUnsent
+            Oddity::BehindFin | Oddity::CloseWaits | Oddity::AckOfUnsent | Oddity::TextOverfills
         )
     }
 
@@ -137,6 +140,7 @@ impl Oddity {
             Oddity::TextForgotten => "the text of a segment is dropped",
             Oddity::Overfilled => "a FIN that does not fit into the window is taken",
             Oddity::FinCutsText => "a FIN is taken in the place of text that does not fit",
+            Oddity::TextOverfills => "text ahead is held that does not fit into the window",
             Oddity::BehindFin => "text behind the peer's FIN is taken",
             Oddity::AckOfUnsent => "text that was never sent counts as acknowledged",
             Oddity::CloseWaits => "CLOSE sends no FIN before the handshake has ended",
@@ -243,6 +247,12 @@ impl Oddity {
                 t.lost = o.snd_nxt.before(s.ack) && s.ack.at_or_before(last);
                 return t.lost.then_some(None);
             }
+            Oddity::TextOverfills if connected && s.is(Flags::ACK) && !s.is(Flags::RST) => {
+                let edge = o.rcv_nxt + u32::from(o.rcv_wnd);
+                let ahead = o.rcv_nxt.before(s.seq) && s.seq.before(edge);
+                t.lost = ahead && edge.before(s.seq + u32::from(s.len));
+                return t.lost.then_some(None);
+            }
             Oddity::BehindFin if o.fin_received && s.len > 0 => t.lost = true,
             // Or it was there before the FIN.
             Oddity::BehindFin if s.is(Flags::FIN) => {
@@ -271,6 +281,16 @@ impl Oddity {
                 t.lenience.extra_ack = true;
                 (s.seq, s.flags) = (o.rcv_nxt, Flags::ACK);
                 cut(&mut s);
+            }
+            // It is empty, and lies right behind the window.
+            Oddity::SequenceUnchecked
+                if connected
+                    && s.flags == Flags::ACK
+                    && s.len == 0
+                    && s.seq == o.rcv_nxt + u32::from(o.rcv_wnd) =>
+            {
+                t.lenience.extra_ack = true;
+                t.config.receive_buffer += 1;
             }
             Oddity::SequenceUnchecked if o.state == TcpState::SynReceived && s.is(Flags::ACK) => {
                 t.config.choices.ack_check_first = false;

@@ -92,6 +92,7 @@ impl Stack for Linux {
             began: Instant::now(),
             user: User::None,
             read: Vec::new(),
+            came: Vec::new(),
             sent: None,
             repeats: false,
         }))
@@ -122,6 +123,7 @@ struct Host {
     began: Instant,
     user: User,
     read: Vec<Output>,
+    came: Vec<Vec<u8>>,
     /// The number behind all that was sent.
     sent: Option<u32>,
     /// Something was sent again, and is not acknowledged yet: the congestion window is a segment.
@@ -131,6 +133,21 @@ struct Host {
 impl Host {
     fn ends(&self) -> (packet::Socket, packet::Socket) {
         ((HERE.octets(), self.here.port()), (THERE.octets(), PEER.1))
+    }
+
+    /// Takes what has come out of the kernel.
+    fn collect(&mut self) -> Result<(), SubjectError> {
+        let mut wire = wire()?;
+        wire.drain()?;
+        let came = wire.came.remove(&self.here.port());
+        drop(wire);
+        for packet in came.unwrap_or_default() {
+            if let Some(packet) = readdress(packet, SUBJECT, PEER) {
+                self.note(&packet);
+                self.came.push(packet);
+            }
+        }
+        Ok(())
     }
 
     /// Notes whether text or FIN is sent again.
@@ -153,6 +170,7 @@ impl Host {
 
 impl Subject for Host {
     fn input(&mut self, _: Micros, input: Input) -> Result<(), SubjectError> {
+        self.collect()?; // what a call may do hangs on what has been sent again
         let mut rest = AT_ONCE;
         let reply = match input {
             Input::Call(call, _) => self.call(call),
@@ -182,17 +200,8 @@ impl Subject for Host {
             sleep(rest);
         }
         self.read.drain(..).for_each(|read| out(to, read));
-        let came = wire().and_then(|mut wire| {
-            wire.drain()?;
-            Ok(wire.came.remove(&self.here.port()).unwrap_or_default())
-        });
-        // Who cannot say it here will with the next input.
-        for packet in came.unwrap_or_default() {
-            if let Some(packet) = readdress(packet, SUBJECT, PEER) {
-                self.note(&packet);
-                out(to, Output::Packet(packet));
-            }
-        }
+        let _ = self.collect(); // who cannot say it here will with the next input
+        self.came.drain(..).for_each(|p| out(to, Output::Packet(p)));
     }
 }
 
