@@ -282,15 +282,18 @@ impl Oddity {
                 (s.seq, s.flags) = (o.rcv_nxt, Flags::ACK);
                 cut(&mut s);
             }
-            // It is empty, and lies right behind the window.
+            // It begins right behind the window: its text has no place.
             Oddity::SequenceUnchecked
                 if connected
-                    && s.flags == Flags::ACK
-                    && s.len == 0
+                    && s.is(Flags::ACK)
+                    && !s.is(Flags::RST)
+                    && !s.is(Flags::SYN)
                     && s.seq == o.rcv_nxt + u32::from(o.rcv_wnd) =>
             {
                 t.lenience.extra_ack = true;
                 t.config.receive_buffer += 1;
+                s.flags = Flags::ACK;
+                cut(&mut s);
             }
             Oddity::SequenceUnchecked if o.state == TcpState::SynReceived && s.is(Flags::ACK) => {
                 t.config.choices.ack_check_first = false;

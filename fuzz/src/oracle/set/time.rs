@@ -136,7 +136,7 @@ impl Oracle {
                 next.add(clear(*s));
                 Ok(())
             } else if view.is_old_probe(o) {
-                next.add(*s);
+                next.add(clear(*s)); // it acknowledges like any other
                 Ok(())
             } else {
                 Err(Why::Sequence)
