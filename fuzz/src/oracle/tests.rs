@@ -7,9 +7,12 @@ use super::expectations;
 use super::finding::{Class, findings};
 use super::random;
 use super::script::Script;
+use super::set::{Oracle, Seen};
+use farewell_model::endpoint::{Call, CallError, Event, Flags, Segment};
+use farewell_model::seq::Seq;
 use farewell_testing::tshark;
 
-use crate::subjects::{Farewell, Mutant, Mutation, STACKS, Smoltcp, Stack as _};
+use crate::subjects::{Farewell, Mutant, Mutation, STACKS, Smoltcp, Stack as _, Terms};
 
 #[test]
 fn scripts_survive_being_written() {
@@ -239,6 +242,96 @@ fn what_is_expected_of_smoltcp_is_what_the_readme_says() {
         assert_eq!(*row, expected);
     }
     assert_eq!(table.len(), known.len());
+}
+
+/// A timer may run out in the moment in which the answer to an input is awaited, where time is real: before it, or behind.
+#[test]
+fn in_real_time_a_timer_may_run_out_beside_an_input() {
+    let segment = |flags, seq, ack| Segment {
+        flags,
+        seq: Seq::new(seq),
+        ack: Seq::new(ack),
+        wnd: 4,
+        ..Segment::default()
+    };
+    let seen = |segments: &[Segment]| Seen {
+        segments: segments.to_vec(),
+        ..Seen::default()
+    };
+    let (syn, syn_ack) = (Flags::SYN, Flags::SYN.with(Flags::ACK));
+    let (ack, fin_ack) = (Flags::ACK, Flags::FIN.with(Flags::ACK));
+    let opened = |real_time| {
+        let mut oracle = Oracle::new(Terms {
+            real_time,
+            ..Terms::default()
+        });
+        let open = Event::Call(Call::OpenActive { timestamps: false });
+        oracle
+            .input(open, None, &seen(&[segment(syn, 100, 0)]))
+            .unwrap();
+        oracle
+    };
+    for real_time in [false, true] {
+        // The SYN,ACK of a simultaneous open, and again.
+        let answer = segment(syn_ack, 100, 501);
+        let came = Event::Segment(segment(syn, 500, 0));
+        let twice = opened(real_time).input(came, None, &seen(&[answer, answer]));
+        assert_eq!(twice.is_ok(), real_time);
+        // A FIN again, before the acknowledgment that ends LAST_ACK has come.
+        let mut oracle = opened(real_time);
+        let came = Event::Segment(segment(syn_ack, 500, 101));
+        oracle
+            .input(came, None, &seen(&[segment(ack, 101, 501)]))
+            .unwrap();
+        let came = Event::Segment(segment(fin_ack, 501, 101));
+        oracle
+            .input(came, None, &seen(&[segment(ack, 101, 502)]))
+            .unwrap();
+        let fin = segment(fin_ack, 101, 502);
+        oracle
+            .input(Event::Call(Call::Shutdown), None, &seen(&[fin]))
+            .unwrap();
+        let refused = Some(CallError::InsufficientResources);
+        let read = oracle.input(Event::Call(Call::Receive(1)), refused, &seen(&[fin]));
+        assert_eq!(read, Ok(())); // it is in flight, whatever the call is
+        let came = Event::Segment(segment(ack, 502, 102));
+        let ended = oracle.input(came, None, &seen(&[fin]));
+        assert_eq!(ended.is_ok(), real_time);
+        // What no timer sends is wrong beside an input too.
+        let unasked = seen(&[segment(ack, 100, 501)]);
+        let came = Event::Segment(segment(ack, 500, 100));
+        assert!(opened(real_time).input(came, None, &unasked).is_err());
+    }
+}
+
+#[test]
+fn each_cause_of_linux_has_a_script_and_a_place_in_the_readme() {
+    let known = expectations::read(include_str!("../../expectations/linux.txt")).unwrap();
+    let names: BTreeSet<String> = known.into_iter().map(|known| known.name).collect();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/reproducers/linux");
+    let scripts: BTreeSet<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .filter_map(|entry| {
+            Some(
+                entry
+                    .unwrap()
+                    .file_name()
+                    .to_str()?
+                    .strip_suffix(".txt")?
+                    .to_owned(),
+            )
+        })
+        .collect();
+    assert_eq!(scripts, names);
+    let told: BTreeSet<String> = include_str!("../../../README.md")
+        .lines()
+        .skip_while(|line| *line != "| what it does | weight | section | script |")
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .flat_map(|line| line.split('|').nth_back(1).unwrap_or_default().split(','))
+        .map(|name| name.trim().trim_matches('`').to_owned())
+        .collect();
+    assert_eq!(told, names);
 }
 
 /// Text both ways and the four segments of a close, in which each host sees nothing lost, repeated or reset.
