@@ -102,7 +102,9 @@ pub(super) fn group(
     let ends = has_connection(t0.state) && t0.state != t1.state;
     let numbered = |next: Seq, s: &Segment| {
         let in_flight = t0.snd_una.at_or_before(s.seq) && s.seq.before(next);
-        s.seq == next || lenience.sequence_back && in_flight
+        let edges = [t0, t1].map(|t| t.snd_una + u32::from(t.snd_wnd));
+        let at_edge = edges.contains(&s.seq) && s.seq.before(next);
+        s.seq == next || lenience.sequence_back && in_flight || lenience.sequence_at_edge && at_edge
     };
     for s in seen {
         if s.is(Flags::RST) {
@@ -197,7 +199,7 @@ pub(super) fn group(
         .segments
         .iter()
         .any(|s| !s.is(Flags::SYN) && !s.is(Flags::RST) && s.seq_len() > 0);
-    if sends && covered != t1.snd_nxt {
+    if sends && covered != t1.snd_nxt && !lenience.unsent {
         return Err(Why::Unsent);
     }
     Ok(acknowledged)

@@ -112,8 +112,10 @@ fn odd_section(odd: Oddity) -> (&'static str, Class) {
         Oddity::AckOfUnsent => ("RFC 9293 3.10.7.4, fifth", Class::Data),
         Oddity::CloseWaits => ("RFC 9293 3.10.4", Class::Must),
         Oddity::FinForgotten | Oddity::TextForgotten => ("RFC 9293 3.10.7", Class::Must),
-        Oddity::StaleWindow => ("RFC 9293 3.10.7.4, fifth", Class::Must),
-        Oddity::SequenceBack => ("RFC 9293 3.10.5, 3.10.7.4", Class::Must),
+        Oddity::StaleWindow | Oddity::OldAckEstablishes => {
+            ("RFC 9293 3.10.7.4, fifth", Class::Must)
+        }
+        Oddity::SequenceBack | Oddity::SequenceAtEdge => ("RFC 9293 3.10.5, 3.10.7.4", Class::Must),
         Oddity::Ignored
         | Oddity::OnlyAnswered
         | Oddity::Overfilled

@@ -92,6 +92,10 @@ pub const FREEDOM: &[(&str, &str)] = &[
         "which check of the acknowledgment is first in SYN_RECEIVED",
         "contradiction 4",
     ),
+    (
+        "a SYN left of the window with text in it, in SYN_RECEIVED: step four's, or trimmed",
+        "RFC 9293 3.10.7.4 first: \"one could tailor actual segments … (including SYN and FIN)\"",
+    ),
     ("a RST told in CLOSING and LAST_ACK", "contradiction 5"),
     (
         "reopening TIME_WAIT, and what a refused SYN draws",

@@ -20,6 +20,8 @@ pub enum Oddity {
     OnlyAnswered,
     /// Its acknowledgment and its window are dropped.
     AckDropped,
+    /// It ends the handshake though it does not acknowledge the SYN: by RFC 793's SND.UNA =< SEG.ACK. Nothing more is judged.
+    OldAckEstablishes,
     /// Its FIN is.
     FinForgotten,
     /// Its text and its FIN are.
@@ -52,6 +54,8 @@ pub enum Oddity {
     EarlyProbe,
     /// It is acknowledged, and should be dropped in silence.
     Answered,
+    /// An acknowledgment or a RST has the number of the peer's window's right edge, where SND.NXT lies right of it.
+    SequenceAtEdge,
     /// What is in flight does not count: an acknowledgment or a RST has a number below SND.NXT.
     SequenceBack,
 }
@@ -63,9 +67,12 @@ pub(super) struct Lenience {
     pub(super) bare_reset: bool,
     pub(super) extra_ack: bool,
     pub(super) sequence_back: bool,
+    pub(super) sequence_at_edge: bool,
     pub(super) early_probe: bool,
     /// SND.NXT does not count it.
     pub(super) uncounted: bool,
+    /// New text waits: a timeout has just closed the congestion window (RFC 5681 3.1).
+    pub(super) unsent: bool,
 }
 
 /// An input as the odd stack takes it.
@@ -80,11 +87,13 @@ pub(super) struct Treated {
     pub(super) lost: bool,
     /// It ends the connection.
     pub(super) resets: bool,
+    /// What comes out now is judged, what comes after is not.
+    pub(super) lost_after: bool,
 }
 
 impl Oddity {
     /// All, those that say most first.
-    pub const ALL: [Oddity; 26] = [
+    pub const ALL: [Oddity; 28] = [
         Oddity::Without(Rule::RstExact),
         Oddity::Without(Rule::SynChallenge),
         Oddity::Without(Rule::ResetUnread),
@@ -97,6 +106,7 @@ impl Oddity {
         Oddity::ExtraReset,
         Oddity::Answered,
         Oddity::SequenceBack,
+        Oddity::SequenceAtEdge,
         Oddity::FinForgotten,
         Oddity::TextForgotten,
         Oddity::Ignored,
@@ -104,6 +114,7 @@ impl Oddity {
         Oddity::Overfilled,
         Oddity::FinCutsText,
         Oddity::AckDropped,
+        Oddity::OldAckEstablishes,
         Oddity::StaleWindow,
         Oddity::SequenceUnchecked,
         Oddity::Resets,
@@ -125,7 +136,11 @@ impl Oddity {
     pub(super) fn ends_judgement(self) -> bool {
         matches!(
             self,
-            Oddity::BehindFin | Oddity::CloseWaits | Oddity::AckOfUnsent | Oddity::TextOverfills
+            Oddity::BehindFin
+                | Oddity::CloseWaits
+                | Oddity::AckOfUnsent
+                | Oddity::OldAckEstablishes
+                | Oddity::TextOverfills
         )
     }
 
@@ -136,6 +151,9 @@ impl Oddity {
             Oddity::Ignored => "a segment is dropped without an answer and without effect",
             Oddity::OnlyAnswered => "a segment is acknowledged, and dropped with all that is in it",
             Oddity::AckDropped => "the acknowledgment and the window of a segment are dropped",
+            Oddity::OldAckEstablishes => {
+                "an acknowledgment that leaves out the SYN ends the handshake"
+            }
             Oddity::FinForgotten => "the FIN of a segment is dropped",
             Oddity::TextForgotten => "the text of a segment is dropped",
             Oddity::Overfilled => "a FIN that does not fit into the window is taken",
@@ -156,6 +174,9 @@ impl Oddity {
             Oddity::BareReset => "the RST for a segment without ACK has none either",
             Oddity::Answered => "a segment is acknowledged that should be dropped in silence",
             Oddity::SequenceBack => "an acknowledgment or a RST has a number below SND.NXT",
+            Oddity::SequenceAtEdge => {
+                "an acknowledgment or a RST has the number of the window's edge, not SND.NXT"
+            }
             Oddity::EarlyProbe => "a window is probed at once when it has just been found closed",
         }
     }
@@ -177,6 +198,7 @@ impl Oddity {
             lenience: Lenience::default(),
             lost: false,
             resets: false,
+            lost_after: false,
         };
         match (self, *e) {
             (Oddity::Without(rule), _) => t.config.rules = c.rules.without(rule),
@@ -184,6 +206,7 @@ impl Oddity {
                 t.lenience.early_probe = true;
             }
             (Oddity::SequenceBack, _) => t.lenience.sequence_back = true,
+            (Oddity::SequenceAtEdge, _) => t.lenience.sequence_at_edge = true,
             (Oddity::ExtraReset, Event::Call(Call::Abort | Call::Shutdown | Call::Close)) => {
                 t.lenience.extra_reset = true;
             }
@@ -228,6 +251,21 @@ impl Oddity {
                 (s.ack, s.wnd) = (*snd_una, o.snd_wnd);
                 t.lenience.extra_ack = true;
             }
+            Oddity::OldAckEstablishes
+                if o.state == TcpState::SynReceived
+                    && s.is(Flags::ACK)
+                    && !s.is(Flags::RST)
+                    && !s.is(Flags::SYN)
+                    && s.ack == *snd_una =>
+            {
+                s.ack = *snd_una + 1;
+                if s.seq == o.rcv_nxt + u32::from(o.rcv_wnd) {
+                    (s.seq, s.flags) = (o.rcv_nxt, Flags::ACK);
+                    cut(&mut s);
+                    t.lenience.extra_ack = true;
+                }
+                t.lost_after = true; // our SYN is still unacknowledged, and may be sent again
+            }
             Oddity::FinForgotten if s.is(Flags::FIN) => s.flags = without(&s, Flags::FIN),
             Oddity::TextForgotten if s.len > 0 => {
                 s.flags = without(&s, Flags::FIN);
@@ -250,8 +288,10 @@ impl Oddity {
             Oddity::TextOverfills if connected && s.is(Flags::ACK) && !s.is(Flags::RST) => {
                 let edge = o.rcv_nxt + u32::from(o.rcv_wnd);
                 let ahead = o.rcv_nxt.before(s.seq) && s.seq.before(edge);
-                t.lost = ahead && edge.before(s.seq + u32::from(s.len));
-                return t.lost.then_some(None);
+                t.lost_after = ahead && edge.before(s.seq + u32::from(s.len));
+                if !t.lost_after {
+                    return None;
+                }
             }
             Oddity::BehindFin if o.fin_received && s.len > 0 => t.lost = true,
             // Or it was there before the FIN.
@@ -274,6 +314,7 @@ impl Oddity {
                 if connected
                     && s.is(Flags::ACK)
                     && !s.is(Flags::RST)
+                    && !s.is(Flags::SYN)
                     && s.seq.before(o.rcv_nxt)
                     && (s.seq + s.seq_len()).at_or_before(o.rcv_nxt)
                     && acked.unwrap_or(o.rcv_nxt).at_or_before(s.seq + s.seq_len()) =>
@@ -313,9 +354,20 @@ fn state_id(s: TcpState) -> String {
 /// What an input is, to the state that it meets: `state/flags/place/acknowledgment` for a segment, `state/call`,
 /// `state/time`, or `state/time-at-closed` where something is in flight and the peer's window is closed.
 /// The window ends at `edge`, if that was offered last and there is more room by now.
-pub fn kind(c: &Config, tcb: &Tcb, edge: Option<Seq>, e: Option<&Event>) -> String {
+/// An orphan in FIN_WAIT_2 is `orphan`, SYN_RECEIVED after an active open `syn-received-active`.
+pub fn kind(
+    c: &Config,
+    tcb: &Tcb,
+    edge: Option<Seq>,
+    is_active: bool,
+    e: Option<&Event>,
+) -> String {
     let o = Spec::observe(c, tcb);
-    let state = state_id(o.state);
+    let state = match o.state {
+        TcpState::FinWait2 if o.orphan => "orphan".to_owned(),
+        TcpState::SynReceived if is_active => "syn-received-active".to_owned(),
+        state => state_id(state),
+    };
     match e {
         Some(Event::Segment(s)) => {
             let mut flags = format!("{:?}", s.flags).to_lowercase().replace(',', "-");
@@ -377,6 +429,8 @@ fn place(s: &Segment, next: Seq, wnd: u32) -> &'static str {
         } else {
             "next"
         }
+    } else if s.is(Flags::RST) && s.seq + 1 == next {
+        "before"
     } else if s.seq.before(next) {
         // Not "RCV.NXT before the end": half the sequence space away, each is before the other.
         if next.within(s.seq, s.seq_len()) {
@@ -386,6 +440,8 @@ fn place(s: &Segment, next: Seq, wnd: u32) -> &'static str {
         }
     } else if s.seq.before(next + wnd) {
         "ahead"
+    } else if s.seq == next + wnd {
+        "edge"
     } else {
         "right"
     }
@@ -398,12 +454,12 @@ mod tests {
     #[test]
     fn places_name_where_a_segment_begins_and_ends() {
         let next = Seq::new(100);
-        let at = |seq: u32, len| {
+        let at = |flags, seq: u32, len| {
             let seq = Seq::new(seq);
             let segment = Segment {
                 seq,
                 ack: next,
-                flags: Flags::ACK,
+                flags,
                 wnd: 4,
                 len,
                 text: Default::default(),
@@ -420,12 +476,22 @@ mod tests {
             (99, 1, "left"), // ends at RCV.NXT
             (99, 2, "overlap"),
             (103, 1, "ahead"),
-            (104, 0, "right"),
+            (104, 0, "edge"),
+            (104, 2, "edge"),
+            (105, 0, "right"),
             (100 + half - 1, 0, "right"),
             (100 + half, 0, "left"), // before RCV.NXT, and RCV.NXT before it
             (100 + half, 4, "left"),
         ] {
-            assert_eq!(at(seq, len), name, "SEG.SEQ={seq} SEG.LEN={len}");
+            assert_eq!(
+                at(Flags::ACK, seq, len),
+                name,
+                "SEG.SEQ={seq} SEG.LEN={len}"
+            );
+        }
+        // A RST is known by its number.
+        for (seq, len, name) in [(99, 0, "before"), (99, 2, "before"), (98, 3, "overlap")] {
+            assert_eq!(at(Flags::RST, seq, len), name);
         }
     }
 }

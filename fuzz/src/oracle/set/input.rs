@@ -4,7 +4,7 @@ use farewell_model::endpoint::{
     Call, CallError, Effects, Endpoint, Event, Flags, Indication, Segment, TcpState, Timer,
 };
 use farewell_model::seq::Seq;
-use farewell_model::spec::{Config, Spec};
+use farewell_model::spec::{Config, Spec, Tcb};
 
 use super::super::explain::{View, acknowledges, group};
 use super::super::freedom::{ACK_TICKS, THROTTLE_TICKS, readings};
@@ -44,6 +44,12 @@ impl Oracle {
                 Err(why) => against.push((s.tcb.state, why)),
             }
         }
+        if let Some(trimmed) = trimmed(&s.tcb, &e) {
+            for c in &all {
+                let after = self.one(s, c, trimmed, Lenience::default(), reply, seen);
+                after.into_iter().for_each(|s| next.add(s));
+            }
+        }
         if self.terms.real_time && !is_explained {
             self.beside_timers(s, &all, e, reply, seen, next);
         }
@@ -51,7 +57,7 @@ impl Oracle {
             return;
         }
         let plain = self.of_state(self.plain(), &s.tcb);
-        let kind = kind(&plain, &s.tcb, self.edge, Some(&e));
+        let kind = kind(&plain, &s.tcb, self.edge, self.is_active, Some(&e));
         for odd in Oddity::ALL {
             let id = format!("{}/{kind}", odd.id());
             let known = self.known.iter().position(|(k, on)| *on && k.is_about(&id));
@@ -83,33 +89,41 @@ impl Oracle {
         seen: &Seen,
         next: &mut Next,
     ) {
-        let by_timers = |from: &[State], segments: &[Segment]| {
-            let mut states = from.to_vec();
-            for o in segments {
-                let mut next = Next::default();
-                for s in &states {
-                    let c = self.of_state(self.plain(), &s.tcb);
-                    let _ = self.by_itself(s, &c, o, &mut next); // what is against it has been said
-                }
-                states = next.states;
-            }
-            states
+        let (first, last) = (seen.segments.first(), seen.segments.last());
+        let (Some(first), Some(last)) = (first, last) else {
+            return;
         };
-        let all = &seen.segments[..];
-        for before in 0..=all.len() {
-            for answered in before..=all.len() {
-                let rest = Seen {
-                    segments: all[before..answered].to_vec(),
-                    ..seen.clone()
-                };
-                for s in by_timers(&[*s], &all[..before]) {
-                    for c in readings {
-                        let after = self.one(&s, c, e, Lenience::default(), reply, &rest);
-                        let after: Vec<_> = after.into_iter().collect();
-                        for s in by_timers(&after, &all[answered..]) {
-                            next.add(s);
-                        }
-                    }
+        let without = |n: usize| {
+            let mut segments = seen.segments.clone();
+            segments.remove(n);
+            Seen {
+                segments,
+                ..seen.clone()
+            }
+        };
+        let by_timer = |s: &State, o: &Segment, next: &mut Next| {
+            let c = self.of_state(self.plain(), &s.tcb);
+            let _ = self.by_itself(s, &c, o, next); // what is against it has been said
+        };
+        let mut before = Next::default();
+        by_timer(s, first, &mut before);
+        let lenience = Lenience {
+            unsent: first.seq_len() > 0,
+            ..Lenience::default()
+        };
+        for s in &before.states {
+            for c in readings {
+                let after = self.one(s, c, e, lenience, reply, &without(0));
+                after.into_iter().for_each(|s| next.add(s));
+            }
+        }
+        // Behind it, what was sent before: a window that has just closed is not probed at once.
+        let rest = without(seen.segments.len() - 1);
+        for c in readings {
+            if let Ok(after) = self.one(s, c, e, Lenience::default(), reply, &rest) {
+                let c = self.of_state(self.plain(), &after.tcb);
+                if View::of(&c, &after.tcb).has_in_flight(last) {
+                    by_timer(&after, last, next);
                 }
             }
         }
@@ -138,7 +152,11 @@ impl Oracle {
         for uncounted in [false, true] {
             t.lenience.uncounted = uncounted;
             if !uncounted || t.lenience.early_probe {
-                all.extend(self.one(&from, &t.config, event, t.lenience, reply, seen));
+                let after = self.one(&from, &t.config, event, t.lenience, reply, seen);
+                all.extend(after.map(|s| State {
+                    lost: s.lost || t.lost_after,
+                    ..s
+                }));
             }
         }
         all
@@ -184,7 +202,13 @@ impl Oracle {
             .map_or(Seq::default(), |s| s.seq);
         Spec::step(c, &mut after.tcb, e, Some(isn), &mut out);
         if self.replied(s, e, reply, &out)? {
-            return self.nothing(s, lenience, seen);
+            return if self.terms.real_time {
+                self.nothing(s, lenience, seen)
+            } else if *seen == Seen::default() {
+                Ok(*s)
+            } else {
+                Err(Why::Reply)
+            };
         }
         self.told(s, &out, seen)?;
         let uncounted = after.tcb;
@@ -235,8 +259,15 @@ impl Oracle {
 
     /// Nothing happened, but that a timer may have run out, or an acknowledgment that is owed have come.
     fn nothing(&self, s: &State, lenience: Lenience, seen: &Seen) -> Result<State, Why> {
+        if !seen.read.is_empty() || seen.end || !seen.told.is_empty() {
+            return Err(Why::Reply);
+        }
         let c = self.of_state(self.plain(), &s.tcb);
         let view = View::of(&c, &s.tcb);
+        let lenience = Lenience {
+            sequence_at_edge: lenience.sequence_at_edge,
+            ..Lenience::default()
+        };
         let acknowledged = group(
             [&view, &view],
             &Effects::default(),
@@ -335,4 +366,18 @@ impl Oracle {
         let ahead = after.tcb.rcv_nxt.before(segment.seq) && segment.seq_len() > 0;
         !ahead && self.since_ack >= THROTTLE_TICKS
     }
+}
+
+/// The reading of a SYN left of the window with text in it, in SYN_RECEIVED, in which step one has trimmed the SYN.
+fn trimmed(t: &Tcb, e: &Event) -> Option<Event> {
+    let Event::Segment(mut s) = *e else {
+        return None;
+    };
+    let overlaps = s.seq != t.rcv_nxt && t.rcv_nxt.within(s.seq, s.seq_len());
+    if t.state != TcpState::SynReceived || !s.is(Flags::SYN) || s.is(Flags::RST) || !overlaps {
+        return None;
+    }
+    s.flags = Flags(s.flags.0 & !Flags::SYN.0);
+    s.seq = s.seq + 1;
+    Some(Event::Segment(s))
 }

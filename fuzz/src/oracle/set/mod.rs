@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use farewell_model::endpoint::{
-    CallError, Endpoint, Event, Flags, Indication, Observed, Segment, TcpState, Timer,
+    Call, CallError, Endpoint, Event, Flags, Indication, Observed, Segment, TcpState, Timer,
 };
 use farewell_model::rules::RuleSet;
 use farewell_model::seq::Seq;
@@ -100,6 +100,8 @@ pub struct Oracle {
     used: BTreeSet<usize>,
     /// The right edge of the window that was last offered.
     edge: Option<Seq>,
+    /// The last OPEN was active.
+    is_active: bool,
     /// The acknowledgment number that was last sent.
     acked: Option<Seq>,
     /// Ticks since an acknowledgment came out.
@@ -135,6 +137,7 @@ impl Oracle {
             odd: None,
             used: BTreeSet::new(),
             edge: None,
+            is_active: false,
             acked: None,
             since_ack: u32::MAX / 2,
             quiet: 0,
@@ -196,6 +199,13 @@ impl Oracle {
     ///
     /// Nothing explains it, or too much does.
     pub fn input(&mut self, e: Event, reply: Option<CallError>, seen: &Seen) -> Result<(), Stop> {
+        if reply.is_none() {
+            match e {
+                Event::Call(Call::OpenActive { .. }) => self.is_active = true,
+                Event::Call(Call::OpenPassive { .. }) => self.is_active = false,
+                _ => {}
+            }
+        }
         self.quiet = 0;
         (self.again, self.spoke) = ((0, None, 0), false);
         let (mut next, mut against) = (Next::default(), Vec::new());
@@ -272,7 +282,10 @@ impl Oracle {
         let closed = |s: &&State| e.is_none() && s.tcb.snd_wnd == 0;
         let state = self.states.iter().find(closed).or(self.states.first());
         let kind = state
-            .map(|s| kind(&self.of_state(self.plain(), &s.tcb), &s.tcb, self.edge, e))
+            .map(|s| {
+                let c = self.of_state(self.plain(), &s.tcb);
+                kind(&c, &s.tcb, self.edge, self.is_active, e)
+            })
             .unwrap_or_default();
         match kind.strip_suffix("-at-closed") {
             Some(time) if e.is_none() && self.spoke => time.to_owned(),
