@@ -259,6 +259,7 @@ impl Oddity {
                     && s.ack == *snd_una =>
             {
                 s.ack = *snd_una + 1;
+                t.lenience.sequence_back = true;
                 if s.seq == o.rcv_nxt + u32::from(o.rcv_wnd) {
                     (s.seq, s.flags) = (o.rcv_nxt, Flags::ACK);
                     cut(&mut s);
