@@ -332,7 +332,7 @@ impl Oddity {
                     && !s.is(Flags::SYN)
                     && s.seq == o.rcv_nxt + u32::from(o.rcv_wnd) =>
             {
-                t.lenience.extra_ack = true;
+                (t.lenience.extra_ack, t.lenience.sequence_at_edge) = (true, true);
                 t.config.receive_buffer += 1;
                 s.flags = Flags::ACK;
                 cut(&mut s);
