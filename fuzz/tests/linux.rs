@@ -95,6 +95,23 @@ fn reproducers_show_what_they_say() {
     }
 }
 
+#[test]
+fn a_syn_again_with_text_conforms() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    if !is_the_kernel() {
+        return;
+    }
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/reproducers/conforming/linux-syn-again.txt"
+    );
+    twice(|| {
+        let output = conform(&["replay", file])?;
+        let out = String::from_utf8_lossy(&output.stdout);
+        (!output.status.success()).then(|| out.into_owned())
+    });
+}
+
 fn replay(file: &std::path::Path) {
     let text = fs::read_to_string(file).expect("it can be read");
     let name = text.strip_prefix("# ").and_then(|t| t.split_once(": "));

@@ -8,7 +8,7 @@ use super::finding::{Class, findings};
 use super::random;
 use super::script::Script;
 use super::set::{Oracle, Seen};
-use farewell_model::endpoint::{Call, CallError, Event, Flags, Segment};
+use farewell_model::endpoint::{Call, CallError, Event, Flags, Segment, TcpState};
 use farewell_model::seq::Seq;
 use farewell_testing::tshark;
 
@@ -337,6 +337,35 @@ fn in_real_time_a_timer_may_run_out_beside_an_input() {
         let came = Event::Segment(segment(ack, 500, 100));
         assert!(opened(real_time).input(came, None, &unasked).is_err());
     }
+}
+
+/// RFC 9293 3.10.7.4, first: "trimming off any portions that lie outside the window (including SYN and FIN)" is free.
+#[test]
+fn a_syn_left_of_the_window_may_be_trimmed() {
+    let segment = |flags, seq, ack, len| Segment {
+        flags,
+        seq: Seq::new(seq),
+        ack: Seq::new(ack),
+        wnd: 4,
+        len,
+        ..Segment::default()
+    };
+    let mut oracle = Oracle::new(Terms::default());
+    let open = Event::Call(Call::OpenPassive { timestamps: false });
+    oracle.input(open, None, &Seen::default()).unwrap();
+    let answer = Seen {
+        segments: vec![segment(Flags::SYN.with(Flags::ACK), 100, 501, 0)],
+        ..Seen::default()
+    };
+    let syn = Event::Segment(segment(Flags::SYN, 500, 0, 0));
+    oracle.input(syn, None, &answer).unwrap();
+    let again = Event::Segment(segment(Flags::SYN, 500, 0, 1));
+    oracle.input(again, None, &Seen::default()).unwrap();
+    assert_eq!(oracle.names(), [TcpState::Listen, TcpState::SynReceived]);
+    // In the window it is step four's.
+    let other = Event::Segment(segment(Flags::SYN, 501, 0, 1));
+    oracle.input(other, None, &Seen::default()).unwrap();
+    assert_eq!(oracle.names(), [TcpState::Listen]);
 }
 
 #[test]
