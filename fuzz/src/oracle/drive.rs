@@ -117,6 +117,8 @@ struct Driver<'a> {
     /// SYNs of new incarnations that came out.
     lives: u32,
     last_iss: Option<Seq>,
+    /// The peer's ISN in the last connection there was.
+    peer_iss: Option<Seq>,
     run: Run,
 }
 
@@ -141,6 +143,7 @@ pub fn drive(
         arrived: Vec::new(),
         lives: 0,
         last_iss: None,
+        peer_iss: None,
         run: Run {
             moments: Vec::new(),
             end: End::Conforms,
@@ -255,8 +258,18 @@ impl Driver<'_> {
         let seen = self.seen(kind);
         self.remember(Some((e, reply)), seen.clone().unwrap_or_default());
         let seen = seen?;
+        let before = self.oracle.observed().state;
         let judged = self.oracle.input(e, reply, &seen);
         self.judged(judged)?;
+        let after = self.oracle.observed().state;
+        let begins = !has_connection(before) || before == TcpState::TimeWait && after != before;
+        if let Event::Segment(s) = e
+            && s.is(Flags::SYN)
+            && begins
+            && has_connection(after)
+        {
+            self.peer_iss = Some(s.seq);
+        }
         // In real time, many inputs take longer than a tick: the oracle's clock is not to run behind.
         let now = self.subject.now();
         while self.at + QUANTUM <= now {
@@ -377,12 +390,17 @@ impl Driver<'_> {
         Ok(seen)
     }
 
-    /// The peer's segment, with numbers.
+    /// The peer's segment, with numbers. Each incarnation of the peer begins at least 0x100 above the one before.
     fn segment(&self, p: &Peer) -> Segment {
         let o = self.oracle.observed();
         let known = has_connection(o.state);
-        let initial = Seq::new(self.script.peer_isn) + self.lives * 0x100;
-        let peer_iss = if known { initial - 0x100 } else { initial };
+        let by_lives = Seq::new(self.script.peer_isn) + self.lives * 0x100;
+        let above = self.peer_iss.map(|last| last + 0x100);
+        let initial = match above {
+            Some(above) if known || by_lives.before(above) => above,
+            _ => by_lives,
+        };
+        let peer_iss = self.peer_iss.filter(|_| known).unwrap_or(initial);
         let next = if known { o.rcv_nxt } else { initial };
         let new_syn = p.flags == Flags::SYN && known;
         let edge = next + u32::from(o.rcv_wnd);

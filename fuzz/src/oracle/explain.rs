@@ -114,10 +114,11 @@ pub(super) fn group(
                     && !w.is(Flags::ACK)
                     && s.is(Flags::ACK)
                     && (s.ack == t0.rcv_nxt || s.ack == t1.rcv_nxt);
+                let as_closed = s.flags == Flags::RST && lenience.reset_as_closed == Some(s.seq);
                 plain
                     && w.is(Flags::RST)
-                    && numbered(w.seq, s)
-                    && (w.flags == s.flags && w.ack == s.ack || free)
+                    && (numbered(w.seq, s) && (w.flags == s.flags && w.ack == s.ack || free)
+                        || as_closed)
             };
             let bare = |w: &Segment| {
                 lenience.bare_reset && w.is(Flags::RST) && w.is(Flags::ACK) && s.flags == Flags::RST

@@ -43,9 +43,21 @@ pub const FREEDOM: &[(&str, &str)] = &[
     ),
     (
         "when something is sent again, at the latest in the bound, with longer intervals while nothing arrives",
-        "RFC 6298; any part of what is in flight, same text; a first repetition may come at once (RFC 5681, RFC 8985)",
+        "RFC 6298; any part of what is in flight, same text; at an instant each octet once, and one that arrives may draw a repetition at once (RFC 5681, RFC 8985)",
     ),
     ("acknowledgment of segments ahead of RCV.NXT", "MAY-13"),
+    (
+        "acknowledgment of text in the window behind the peer's FIN",
+        "RFC 9293 3.10.7.4 seventh: \"ignore the segment text\"",
+    ),
+    (
+        "text and FIN on a SYN that is not acknowledged yet: thrown away, or queued until the handshake has ended",
+        "RFC 9293 3.10.7.2 and 3.10.7.3: \"should be queued for processing later\"",
+    ),
+    (
+        "the number of the RST for text after CLOSE: SND.NXT, or SEG.ACK as from CLOSED",
+        "RFC 1122 4.2.2.13, RFC 2525 2.17: neither says",
+    ),
     (
         "segments ahead of RCV.NXT held or dropped",
         "SHLD-31; each segment its own",
@@ -93,13 +105,13 @@ pub const FREEDOM: &[(&str, &str)] = &[
         "contradiction 4",
     ),
     (
-        "a SYN left of the window with text in it, in SYN_RECEIVED: step four's, or trimmed",
-        "RFC 9293 3.10.7.4 first: \"one could tailor actual segments … (including SYN and FIN)\"",
+        "a SYN left of the window in SYN_RECEIVED, with text in it or as the SYN,ACK of crossing SYNs: not acceptable, or trimmed",
+        "RFC 9293 3.10.7.4 first: \"one could tailor actual segments … (including SYN and FIN)\"; figure 7 (3.5)",
     ),
     ("a RST told in CLOSING and LAST_ACK", "contradiction 5"),
     (
-        "reopening TIME_WAIT, and what a refused SYN draws",
-        "MAY-2; contradiction 6",
+        "whether a SYN reopens TIME_WAIT, and what a refused one draws",
+        "MAY-2; contradiction 6. What reopens it must go back there if the SYN was an old duplicate",
     ),
     ("the number of a RST in SYN_SENT", "contradiction 7"),
     ("acknowledgments older than MAX.SND.WND", "MAY-12"),
@@ -113,8 +125,12 @@ pub const FREEDOM: &[(&str, &str)] = &[
     ),
     ("a SEND that is refused for lack of room", "RFC 9293 3.10.2"),
     (
-        "RECEIVE in CLOSED",
+        "RECEIVE in CLOSED: refused, or what had come before the connection ended",
         "the interface's own: RFC 9293 has no connection there",
+    ),
+    (
+        "PSH, and of the IP header all but lengths, addresses and checksum",
+        "not about closing; an option that the peer did not offer is refused",
     ),
 ];
 
@@ -186,7 +202,6 @@ pub fn readings(terms: &Terms, rules: RuleSet, state: TcpState, e: &Event) -> Ve
             _ => {
                 or(&|c| c.choices.fin_into_zero_window = true);
                 or(&without(Rule::AckWindow));
-                or(&without(Rule::ReopenGoesBack));
                 if s.seq_len() > 0 {
                     or(&|c| c.choices.reassembly = false);
                     or(&without(Rule::AbortLingers));

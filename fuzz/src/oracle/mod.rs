@@ -30,4 +30,6 @@ pub mod set;
 mod together;
 
 #[cfg(test)]
+mod readings;
+#[cfg(test)]
 mod tests;

@@ -71,6 +71,8 @@ pub(super) struct Lenience {
     pub(super) early_probe: bool,
     /// SND.NXT does not count it.
     pub(super) uncounted: bool,
+    /// A RST for text after CLOSE has the number that the segment acknowledges, as one from CLOSED has.
+    pub(super) reset_as_closed: Option<Seq>,
     /// New text waits: a timeout has just closed the congestion window (RFC 5681 3.1).
     pub(super) unsent: bool,
 }
@@ -93,13 +95,14 @@ pub(super) struct Treated {
 
 impl Oddity {
     /// All, those that say most first.
-    pub const ALL: [Oddity; 28] = [
+    pub const ALL: [Oddity; 29] = [
         Oddity::Without(Rule::RstExact),
         Oddity::Without(Rule::SynChallenge),
         Oddity::Without(Rule::ResetUnread),
         Oddity::Without(Rule::ResetLateData),
         Oddity::Without(Rule::TrimOverlap),
         Oddity::Without(Rule::SynSentAck),
+        Oddity::Without(Rule::ReopenGoesBack),
         Oddity::BareReset,
         Oddity::EarlyProbe,
         Oddity::TimeWaitForgotten,
@@ -366,7 +369,8 @@ pub fn kind(
     let o = Spec::observe(c, tcb);
     let state = match o.state {
         TcpState::FinWait2 if o.orphan => "orphan".to_owned(),
-        TcpState::SynReceived if is_active => "syn-received-active".to_owned(),
+        // A reopened TIME_WAIT is passive whatever it was.
+        TcpState::SynReceived if is_active && !o.lingering => "syn-received-active".to_owned(),
         state => state_id(state),
     };
     match e {

@@ -2,7 +2,9 @@
 //! judge nothing.
 
 use etherparse::checksum::Sum16BitWords;
-use etherparse::{IpNumber, Ipv4Header, NetSlice, SlicedPacket, TcpHeader, TransportSlice};
+use etherparse::{
+    IpNumber, Ipv4Header, NetSlice, SlicedPacket, TcpHeader, TcpOptionElement, TransportSlice,
+};
 use farewell_model::endpoint::{Flags, MAX_DATA, Segment};
 use farewell_model::seq::Seq;
 
@@ -46,6 +48,10 @@ pub enum NoSegment {
     /// An option that does not go there.
     #[error("the options cannot be read: {0}")]
     Options(String),
+    /// An option for which the other side must have offered it, or that only a SYN has (RFC 9293 3.2, RFC 7323 2.2 and 3.2, RFC
+    /// 2018 2).
+    #[error("an option that the peer did not offer, or that belongs on a SYN: {0}")]
+    Unasked(&'static str),
 }
 
 /// The packet of a segment.
@@ -72,7 +78,8 @@ pub fn write(s: &Segment, from: Socket, to: Socket) -> Result<Vec<u8>, NoSegment
 }
 
 /// The segment of a packet between these two, if all of it is right. Options are left out once they have been read: what a
-/// SYN offers, the peer does not take.
+/// SYN offers, the other side does not take, nor does it offer anything itself. So a SYN may have any, a SYN,ACK the maximum
+/// segment size, and nothing else has one.
 ///
 /// # Errors
 ///
@@ -105,8 +112,11 @@ pub fn read(bytes: &[u8], from: Socket, to: Socket) -> Result<Segment, NoSegment
     if tcp.urg() || tcp.ece() || tcp.cwr() || tcp.ns() {
         return Err(NoSegment::ControlBits);
     }
-    if let Some(Err(why)) = tcp.options_iterator().find(Result::is_err) {
-        return Err(NoSegment::Options(why.to_string()));
+    for option in tcp.options_iterator() {
+        let option = option.map_err(|why| NoSegment::Options(why.to_string()))?;
+        if let Some(unasked) = unasked(&option, tcp.syn(), tcp.ack()) {
+            return Err(NoSegment::Unasked(unasked));
+        }
     }
     let payload = tcp.payload();
     let mut text = [0; MAX_DATA];
@@ -135,6 +145,19 @@ pub fn read(bytes: &[u8], from: Socket, to: Socket) -> Result<Segment, NoSegment
         text,
         ts: None,
     })
+}
+
+fn unasked(option: &TcpOptionElement, syn: bool, ack: bool) -> Option<&'static str> {
+    use TcpOptionElement as Is;
+    let (name, goes) = match option {
+        Is::Noop => return None,
+        Is::MaximumSegmentSize(_) => ("maximum segment size", syn),
+        Is::WindowScale(_) => ("window scale", syn && !ack),
+        Is::Timestamp(..) => ("timestamps", syn && !ack),
+        Is::SelectiveAcknowledgementPermitted => ("SACK permitted", syn && !ack),
+        Is::SelectiveAcknowledgement(..) => ("SACK", false),
+    };
+    (!goes).then_some(name)
 }
 
 #[cfg(test)]
@@ -182,5 +205,38 @@ mod tests {
             read(&bytes, SUBJECT, PEER),
             Err(NoSegment::Elsewhere(PEER, SUBJECT))
         );
+    }
+
+    #[test]
+    fn an_option_that_nobody_offered_is_refused() {
+        use TcpOptionElement as Is;
+        for (option, allowed) in [
+            (Is::MaximumSegmentSize(536), [true, true, false]),
+            (Is::WindowScale(0), [true, false, false]),
+            (Is::Timestamp(1, 0), [true, false, false]),
+            (Is::SelectiveAcknowledgementPermitted, [true, false, false]),
+            (
+                Is::SelectiveAcknowledgement((1, 2), [None; 3]),
+                [false, false, false],
+            ),
+            (Is::Noop, [true, true, true]),
+        ] {
+            for ((syn, ack), allowed) in [(true, false), (true, true), (false, true)]
+                .into_iter()
+                .zip(allowed)
+            {
+                let mut tcp = TcpHeader::new(SUBJECT.1, PEER.1, 1, 4);
+                (tcp.syn, tcp.ack) = (syn, ack);
+                tcp.set_options(std::slice::from_ref(&option)).unwrap();
+                let length = tcp.header_len() as u16;
+                let mut ip =
+                    Ipv4Header::new(length, TTL, IpNumber::TCP, SUBJECT.0, PEER.0).unwrap();
+                ip.header_checksum = ip.calc_header_checksum();
+                tcp.checksum = tcp.calc_checksum_ipv4(&ip, &[]).unwrap();
+                let bytes = [&ip.to_bytes()[..], &tcp.to_bytes()[..]].concat();
+                let read = read(&bytes, SUBJECT, PEER);
+                assert_eq!(read.is_ok(), allowed, "{option:?} {syn} {ack}: {read:?}");
+            }
+        }
     }
 }

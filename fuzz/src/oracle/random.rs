@@ -109,6 +109,13 @@ pub fn script(seed: u64, full_close: bool) -> Script {
                 ..FITTING
             });
             steps.push([reset, Step::Segment(FITTING)][r.below(2)]);
+            // Whether TIME_WAIT is still there.
+            if r.below(2) == 0 {
+                steps.push(Step::Segment(Peer {
+                    seq: (Anchor::Next, -1),
+                    ..FIN
+                }));
+            }
         }
     }
     for _ in 0..2 + r.below(20) {
@@ -246,14 +253,20 @@ fn opening(r: &mut Random, steps: &mut Vec<Step>) {
         seq: (Anchor::Initial, 0),
         ..FITTING
     };
+    let syn_ack = Step::Segment(initial(Flags::SYN.with(Flags::ACK)));
+    let mut syn = initial(Flags::SYN);
+    if r.below(16) == 0 {
+        syn.len = r.below(3) as u8 + 1;
+        syn.flags = [Flags::SYN, Flags::SYN.with(Flags::FIN)][r.below(2)];
+    }
+    let syn = Step::Segment(syn);
     match (r.below(12), passive) {
         (0, _) => {}
-        (1, false) | (2.., true) => {
-            steps.push(Step::Segment(initial(Flags::SYN)));
-            steps.push(Step::Segment(FITTING));
-        }
-        (1, true) => steps.push(Step::Segment(initial(Flags::SYN))),
-        (_, false) => steps.push(Step::Segment(initial(Flags::SYN.with(Flags::ACK)))),
+        (1, true) => steps.push(syn),
+        // At once: what ends the handshake is a SYN,ACK or an ACK.
+        (1, false) => steps.extend([syn, [syn_ack, Step::Segment(FITTING)][r.below(2)]]),
+        (_, true) => steps.extend([syn, Step::Segment(FITTING)]),
+        (_, false) => steps.push(syn_ack),
     }
 }
 

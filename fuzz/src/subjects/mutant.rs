@@ -76,13 +76,15 @@ pub enum Mutation {
     EndMissing,
     /// Every acknowledgment is sent twice.
     AckTwice,
+    /// Text and FIN are sent four times at once.
+    FourAtOnce,
     /// Text of odd length has a wrong checksum.
     ChecksumWrong,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Mutation; 30] = [
+    pub const ALL: [Mutation; 31] = [
         Mutation::FinUnanswered,
         Mutation::AckShort,
         Mutation::ResetElsewhere,
@@ -112,6 +114,7 @@ impl Mutation {
         Mutation::TextLost,
         Mutation::EndMissing,
         Mutation::AckTwice,
+        Mutation::FourAtOnce,
         Mutation::ChecksumWrong,
     ];
 
@@ -253,6 +256,7 @@ impl Mutated {
             Mutation::ResetWithText if s.is(Flags::RST) => (s.len, s.text[0]) = (1, b'z'),
             Mutation::SynWithText if s.is(Flags::SYN) => (s.len, s.text[0]) = (1, b'z'),
             Mutation::AckTwice if pure_ack => return vec![s, s],
+            Mutation::FourAtOnce if s.seq_len() > 0 && !s.is(Flags::SYN) => return vec![s; 4],
             _ => {}
         }
         vec![s]

@@ -40,14 +40,32 @@ impl Oracle {
                 Ok(after) => {
                     is_explained = true;
                     next.add(after);
+                    if let Some(queued) = behind_syn(&s.tcb, &e, &after.tcb) {
+                        next.add(State {
+                            behind_syn: Some(queued),
+                            ..after
+                        });
+                    }
                 }
                 Err(why) => against.push((s.tcb.state, why)),
             }
         }
-        if let Some(trimmed) = trimmed(&s.tcb, &e) {
+        if let Some((trimmed, lenience)) = trimmed(&s.tcb, &e) {
             for c in &all {
-                let after = self.one(s, c, trimmed, Lenience::default(), reply, seen);
+                let after = self.one(s, c, trimmed, lenience, reply, seen);
                 after.into_iter().for_each(|s| next.add(s));
+            }
+        }
+        if let Some(near) = just_above(&s.tcb, &e) {
+            let near = State { tcb: near, ..*s };
+            for c in &all {
+                let after = self.one(&near, c, e, Lenience::default(), reply, seen);
+                if let Ok(mut after) = after
+                    && after.tcb.state == TcpState::SynReceived
+                {
+                    after.tcb.old_rcv_nxt = s.tcb.rcv_nxt;
+                    next.add(after);
+                }
             }
         }
         if self.terms.real_time && !is_explained {
@@ -201,6 +219,8 @@ impl Oracle {
             .find(|s| s.is(Flags::SYN))
             .map_or(Seq::default(), |s| s.seq);
         Spec::step(c, &mut after.tcb, e, Some(isn), &mut out);
+        take_behind_syn(c, s, &mut after, &mut out);
+        after.leaves(&s.tcb);
         if self.replied(s, e, reply, &out)? {
             return if self.terms.real_time {
                 self.nothing(s, lenience, seen)
@@ -211,6 +231,17 @@ impl Oracle {
             };
         }
         self.told(s, &out, seen)?;
+        if s.tcb.state == TcpState::Closed {
+            after.read += seen.read.len() as u8;
+        }
+        let mut lenience = lenience;
+        if let Event::Segment(arrived) = e
+            && arrived.is(Flags::ACK)
+            && arrived.len > 0
+            && Spec::observe(c, &s.tcb).orphan
+        {
+            lenience.reset_as_closed = Some(arrived.ack);
+        }
         let uncounted = after.tcb;
         if lenience.early_probe && Spec::armed(c, &after.tcb).running.has(Timer::Persist) {
             let (persist, mut probe) = (Event::Timer(Timer::Persist), Effects::default());
@@ -340,12 +371,14 @@ impl Oracle {
         if s.reset && seen.end {
             return Err(Why::EndAfterReset);
         }
-        let same = seen.read[..] == out.read[..] && seen.end == out.end;
-        if same || s.tcb.state == TcpState::Closed {
-            Ok(())
+        // CLOSED may hand over what the connection has left, and say in its own way that it is gone.
+        let right = if s.tcb.state == TcpState::Closed {
+            let left = s.unread.as_slice().get(usize::from(s.read)..);
+            left.is_some_and(|left| left.starts_with(&seen.read))
         } else {
-            Err(Why::Read)
-        }
+            seen.read[..] == out.read[..] && seen.end == out.end
+        };
+        if right { Ok(()) } else { Err(Why::Read) }
     }
 
     /// Whether the acknowledgment must come, or may.
@@ -363,21 +396,90 @@ impl Oracle {
                 .edge
                 .is_some_and(|old| edge - old >= (u32::from(self.terms.buffer) / 2).max(1));
         };
-        let ahead = after.tcb.rcv_nxt.before(segment.seq) && segment.seq_len() > 0;
+        let edge = after.tcb.rcv_nxt + u32::from(Spec::observe(c, &after.tcb).rcv_wnd);
+        let inside = after.tcb.rcv_nxt.before(segment.seq) && segment.seq.before(edge);
+        let ahead = inside && segment.seq_len() > 0;
+        if is_behind_fin(c, &s.tcb, &segment) {
+            return false;
+        }
         !ahead && self.since_ack >= THROTTLE_TICKS
     }
 }
 
-/// The reading of a SYN left of the window with text in it, in SYN_RECEIVED, in which step one has trimmed the SYN.
-fn trimmed(t: &Tcb, e: &Event) -> Option<Event> {
+/// Text in the window behind the peer's FIN: "ignore the segment text" (RFC 9293 3.10.7.4 seventh), with or without an answer.
+fn is_behind_fin(c: &Config, t: &Tcb, s: &Segment) -> bool {
+    let o = Spec::observe(c, t);
+    o.fin_received
+        && s.flags == Flags::ACK
+        && s.len > 0
+        && s.ack.at_or_before(o.snd_nxt)
+        && o.rcv_nxt.before(s.seq + u32::from(s.len))
+        && s.seq.before(o.rcv_nxt + u32::from(o.rcv_wnd))
+}
+
+/// What may be queued when it comes with a SYN: "should be queued for processing later" (RFC 9293 3.10.7.2, 3.10.7.3 fourth).
+fn behind_syn(before: &Tcb, e: &Event, after: &Tcb) -> Option<Segment> {
+    let Event::Segment(mut s) = *e else {
+        return None;
+    };
+    let begins = matches!(before.state, TcpState::Listen | TcpState::SynSent)
+        && after.state == TcpState::SynReceived;
+    if !begins || !s.is(Flags::SYN) || s.len == 0 && !s.is(Flags::FIN) {
+        return None;
+    }
+    s.seq = s.seq + 1;
+    s.flags = Flags(s.flags.0 & Flags::FIN.0).with(Flags::ACK);
+    Some(s)
+}
+
+/// The handshake has ended: what was queued is processed now.
+fn take_behind_syn(c: &Config, before: &State, after: &mut State, out: &mut Effects) {
+    if after.tcb.state == TcpState::SynReceived {
+        return;
+    }
+    let queued = after.behind_syn.take();
+    if before.tcb.state != TcpState::SynReceived || !has_connection(after.tcb.state) {
+        return;
+    }
+    if let Some(mut s) = queued {
+        (s.ack, s.wnd) = (after.tcb.snd_una, after.tcb.snd_wnd);
+        let mut more = Effects::default();
+        Spec::step(c, &mut after.tcb, Event::Segment(s), None, &mut more);
+        let _ = out.segments.try_extend_from_slice(&more.segments);
+        let _ = out.told.try_extend_from_slice(&more.told);
+    }
+}
+
+/// A SYN that is half the sequence space away from TIME_WAIT is as much above as below: the reading in which it is above.
+fn just_above(t: &Tcb, e: &Event) -> Option<Tcb> {
+    let Event::Segment(s) = e else {
+        return None;
+    };
+    let is_opposite = t.state == TcpState::TimeWait && s.seq - t.rcv_nxt == 1 << 31;
+    (is_opposite && s.is(Flags::SYN)).then(|| {
+        let mut near = *t;
+        near.rcv_nxt = t.rcv_nxt + 1;
+        near
+    })
+}
+
+/// The reading of a SYN left of the window, in SYN_RECEIVED, in which step one has trimmed the SYN: of one with text in it, and
+/// of the SYN,ACK of figure 7, which may still draw the acknowledgment that step one has for it.
+fn trimmed(t: &Tcb, e: &Event) -> Option<(Event, Lenience)> {
     let Event::Segment(mut s) = *e else {
         return None;
     };
     let overlaps = s.seq != t.rcv_nxt && t.rcv_nxt.within(s.seq, s.seq_len());
-    if t.state != TcpState::SynReceived || !s.is(Flags::SYN) || s.is(Flags::RST) || !overlaps {
+    let crossed = s.seq + 1 == t.rcv_nxt && s.is(Flags::ACK);
+    let left = overlaps || crossed;
+    if t.state != TcpState::SynReceived || !s.is(Flags::SYN) || s.is(Flags::RST) || !left {
         return None;
     }
     s.flags = Flags(s.flags.0 & !Flags::SYN.0);
     s.seq = s.seq + 1;
-    Some(Event::Segment(s))
+    let lenience = Lenience {
+        extra_ack: true,
+        ..Lenience::default()
+    };
+    Some((Event::Segment(s), lenience))
 }

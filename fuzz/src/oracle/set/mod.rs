@@ -7,6 +7,7 @@ use farewell_model::endpoint::{
 };
 use farewell_model::rules::RuleSet;
 use farewell_model::seq::Seq;
+use farewell_model::spec::tcb::Bytes;
 use farewell_model::spec::{Config, Spec, Tcb};
 use zerocopy::IntoBytes;
 
@@ -53,6 +54,11 @@ struct State {
     reset: bool,
     /// What it does is not judged any more.
     lost: bool,
+    /// What the user had not read when the connection ended, and how much of that since.
+    unread: Bytes,
+    read: u8,
+    /// What came with the SYN is queued until the handshake has ended.
+    behind_syn: Option<Segment>,
 }
 
 impl State {
@@ -64,6 +70,18 @@ impl State {
             over: 0,
             reset: false,
             lost: false,
+            unread: Bytes::default(),
+            read: 0,
+            behind_syn: None,
+        }
+    }
+
+    /// What is there for the user of a connection that ends like this.
+    fn leaves(&mut self, before: &Tcb) {
+        if self.tcb.state == TcpState::Closed && before.state != TcpState::Closed {
+            (self.unread, self.read) = (before.received, 0);
+        } else if self.tcb.state != TcpState::Closed {
+            (self.unread, self.read) = (Bytes::default(), 0);
         }
     }
 }
@@ -209,12 +227,24 @@ impl Oracle {
         self.quiet = 0;
         (self.again, self.spoke) = ((0, None, 0), false);
         let (mut next, mut against) = (Next::default(), Vec::new());
+        if self.says_twice(seen) {
+            return self.settle(next, self.all_against(Why::TwiceAtOnce));
+        }
         for s in self.states.clone() {
             self.each(&s, e, reply, seen, &mut next, &mut against);
         }
         self.time_round_trip(&next);
-        self.note(seen, self.is_probe(&self.states, seen));
+        self.note(
+            seen,
+            self.is_probe(&self.states, seen),
+            self.terms.real_time,
+        );
         self.settle(next, against)
+    }
+
+    /// That is against every state.
+    fn all_against(&self, why: Why) -> Vec<(TcpState, Why)> {
+        self.states.iter().map(|s| (s.tcb.state, why)).collect()
     }
 
     /// Something was acknowledged, perhaps: how long that took at most.
@@ -302,12 +332,26 @@ impl Oracle {
         })
     }
 
-    /// What is known without knowing the state.
-    fn note(&mut self, seen: &Seen, probes: bool) {
+    /// Whether the same octet comes out twice at this instant. Where time is real, several timers may have run out in it.
+    fn says_twice(&self, seen: &Seen) -> bool {
+        let most = if self.terms.real_time { 3 } else { 1 };
+        let octets = || {
+            let counted = |s: &&Segment| !s.is(Flags::RST);
+            let each = |s: &Segment| {
+                let seq = s.seq;
+                (0..s.seq_len()).map(move |n| seq + n)
+            };
+            seen.segments.iter().filter(counted).flat_map(each)
+        };
+        octets().any(|octet| octets().filter(|o| *o == octet).count() > most)
+    }
+
+    /// What is known without knowing the state. What is sent again by a timer backs off.
+    fn note(&mut self, seen: &Seen, probes: bool, by_timer: bool) {
         if probes {
             self.quiet = 0;
-            self.backoff += 1;
         }
+        let mut again = probes;
         for s in &seen.segments {
             if s.is(Flags::RST) {
                 continue;
@@ -328,7 +372,7 @@ impl Oracle {
             if s.seq_len() > 0 {
                 self.quiet = 0;
                 if self.sent_to.is_some_and(|to| end.at_or_before(to)) {
-                    self.backoff += 1;
+                    again = true;
                     self.in_flight = None; // Karn's algorithm
                 } else {
                     self.sent_to = Some(end);
@@ -336,6 +380,7 @@ impl Oracle {
                 }
             }
         }
+        self.backoff += u32::from(again && by_timer);
     }
 }
 
@@ -355,7 +400,13 @@ impl Next {
             s.over,
             u8::from(s.reset),
             u8::from(s.lost),
+            s.read,
         ]);
+        key.extend(s.unread.as_bytes());
+        if let Some(s) = s.behind_syn {
+            key.extend([s.flags.0, s.len]);
+            key.extend(s.data());
+        }
         if self.known.insert(key) {
             self.states.push(s);
         }

@@ -36,6 +36,7 @@ impl Oracle {
                     let mut over = s;
                     Spec::step(&c, &mut over.tcb, Event::Timer(timer), None, &mut out);
                     (over.owed, over.must, over.over) = (0, false, 0);
+                    over.leaves(&s.tcb);
                     states.add(over);
                 }
             }
@@ -50,12 +51,16 @@ impl Oracle {
             }
             states = next;
         }
+        if self.says_twice(seen) {
+            against.extend(self.all_against(Why::TwiceAtOnce));
+            states = Next::default();
+        }
         let probes = self.is_probe(&states.states, seen);
         if self.hurries(seen, probes) {
             against.extend(states.states.iter().map(|s| (s.tcb.state, Why::Hurried)));
             states = Next::default();
         }
-        self.note(seen, probes);
+        self.note(seen, probes, true);
         self.spoke |= !seen.segments.is_empty();
         let mut next = Next::default();
         for s in &states.states {

@@ -59,6 +59,9 @@ pub enum Why {
     /// It is sent again and again without back-off.
     #[error("what is unacknowledged is sent again and again without longer intervals")]
     Hurried,
+    /// The same octet comes out more than once at an instant.
+    #[error("the same text, FIN or SYN is sent more than once at once")]
+    TwiceAtOnce,
     /// The window opened, and the peer is not told.
     #[error("the window was closed, half the buffer is free, and no acknowledgment says so")]
     WindowKept,

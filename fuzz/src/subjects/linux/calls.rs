@@ -1,9 +1,11 @@
 //! RFC 9293's calls on the kernel's sockets.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::mem;
 use std::net::{Shutdown, SocketAddrV4};
 use std::time::Duration;
 
+use farewell::State;
 use farewell_model::endpoint::{Call, CallError, MAX_DATA};
 use farewell_tun::diag::KernelSocket;
 use socket2::{Domain, Socket, Type};
@@ -18,6 +20,12 @@ pub(super) enum User {
     None,
     Listens(Socket),
     Has(Socket),
+}
+
+fn listening(socket: Socket) -> Result<Socket, SubjectError> {
+    let listens = socket.listen(1);
+    listens.map_err(|e| broken(&format_args!("listen: {e}")))?;
+    Ok(socket)
 }
 
 impl Host {
@@ -48,18 +56,18 @@ impl Host {
     }
 
     fn open(&mut self, call: Call) -> Result<(), SubjectError> {
-        // A listener is no obstacle to Linux, nor TIME_WAIT to a listener: there may be several. Here there is one.
-        if matches!(self.user, User::Listens(_)) || self.between()?.is_some() {
+        // A listener is no obstacle to Linux, nor TIME_WAIT to a listener: there may be several. Here there is one. Whether
+        // TIME_WAIT is an obstacle to an active OPEN, the kernel says.
+        let listens = matches!(call, Call::OpenPassive { .. });
+        let there = self.between()?.map(|s| s.state);
+        let is_obstacle = there.is_some_and(|state| listens || state != State::TimeWait);
+        if matches!(self.user, User::Listens(_)) || is_obstacle {
             return Err(CallError::AlreadyExists.into());
         }
-        self.user = User::None;
-        (self.sent, self.repeats) = (None, false);
         let socket = self.socket()?;
-        if matches!(call, Call::OpenPassive { .. }) {
-            socket
-                .listen(1)
-                .map_err(|e| broken(&format_args!("listen: {e}")))?;
-            self.user = User::Listens(socket);
+        if listens {
+            self.user = User::Listens(listening(socket)?);
+            (self.sent, self.repeats) = (None, false);
             return Ok(());
         }
         match socket.connect(&SocketAddrV4::new(THERE, PEER.1).into()) {
@@ -69,6 +77,32 @@ impl Host {
             Ok(()) => {}
         }
         self.user = User::Has(socket);
+        (self.sent, self.repeats) = (None, false);
+        Ok(())
+    }
+
+    /// A SYN is about to arrive: what reopens TIME_WAIT in Linux is a listener. It is there for that SYN alone, for in CLOSED
+    /// there is none.
+    pub(super) fn before_syn(&mut self) -> Result<(), SubjectError> {
+        let waits = |s: KernelSocket| s.state == State::TimeWait;
+        if self.between()?.is_some_and(waits) {
+            let listener = User::Listens(listening(self.socket()?)?);
+            self.before = Some(mem::replace(&mut self.user, listener));
+        }
+        Ok(())
+    }
+
+    /// What has become of that SYN.
+    pub(super) fn after_syn(&mut self) -> Result<(), SubjectError> {
+        let Some(before) = self.before.take() else {
+            return Ok(());
+        };
+        match self.between()?.map(|s| s.state) {
+            _ if matches!(self.user, User::Has(_)) => {} // accepted
+            Some(State::SynReceived) => self.before = Some(before),
+            Some(State::TimeWait) => self.user = before,
+            _ => self.user = User::None,
+        }
         Ok(())
     }
 

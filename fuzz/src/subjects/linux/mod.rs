@@ -91,6 +91,7 @@ impl Stack for Linux {
             here: SocketAddrV4::new(HERE, port),
             began: Instant::now(),
             user: User::None,
+            before: None,
             read: Vec::new(),
             came: Vec::new(),
             sent: None,
@@ -122,6 +123,8 @@ struct Host {
     here: SocketAddrV4,
     began: Instant,
     user: User,
+    /// What the user had when a SYN met TIME_WAIT: a listener is in its place.
+    before: Option<User>,
     read: Vec<Output>,
     came: Vec<Vec<u8>>,
     /// The number behind all that was sent.
@@ -176,9 +179,14 @@ impl Subject for Host {
             Input::Call(call, _) => self.call(call),
             Input::Packet(bytes, _) => {
                 let (here, there) = self.ends();
+                let is_syn =
+                    packet::read(&bytes, PEER, SUBJECT).is_ok_and(|s| s.flags.has(Flags::SYN));
                 let packet = readdress(bytes, there, here).ok_or_else(|| broken(&"no packet"))?;
                 if self.between()?.is_some_and(|s| s.state == State::SynSent) {
                     rest = SYN_AGAIN;
+                }
+                if is_syn && self.before.is_none() {
+                    self.before_syn()?;
                 }
                 match wire()?.tun.send(&packet).map_err(|e| broken(&e))? {
                     Sent::Done => Ok(()),
@@ -188,6 +196,7 @@ impl Subject for Host {
         };
         sleep(rest);
         self.accept()?;
+        self.after_syn()?;
         reply
     }
 
