@@ -2,7 +2,9 @@
 
 use farewell::Instant;
 use farewell::wire::{Addresses, Checksums, Packet, emit_packet};
-use farewell_model::endpoint::{Effects, Event, MAX_DATA, NOW, Observed, Segment, Timestamps};
+use farewell_model::endpoint::{
+    Call, Effects, Event, MAX_DATA, NOW, Observed, Segment, Timestamps,
+};
 use farewell_model::seq::Seq;
 use std::net::Ipv4Addr;
 
@@ -26,6 +28,9 @@ pub struct Live {
     tcp: Tcp,
     now: Instant,
     waiting: Vec<Output>,
+    /// Whether its user reads what a connection leaves unread, and that connection.
+    keeps: bool,
+    left: Option<Tcp>,
 }
 
 impl Live {
@@ -36,19 +41,29 @@ impl Live {
             tcp: Tcp::default(),
             now: MOMENT,
             waiting: Vec::new(),
+            keeps: false,
+            left: None,
+        }
+    }
+
+    /// The user of a connection that is over goes on reading, as the engine allows, until the next OPEN. The specification
+    /// forgets what is unread.
+    #[must_use]
+    pub fn keeping(self) -> Self {
+        Live {
+            keeps: true,
+            ..self
         }
     }
 
     fn act(&mut self, e: Event, isn: Option<u32>) -> Result<(), SubjectError> {
         let mut out = Effects::default();
-        act(
-            &self.config,
-            self.now,
-            &mut self.tcp,
-            e,
-            isn.map(Seq::new),
-            &mut out,
-        );
+        let was_open = self.tcp.state() != farewell::State::Closed;
+        let tcp = match (&mut self.left, e) {
+            (Some(left), Event::Call(Call::Receive(_))) => left,
+            _ => &mut self.tcp,
+        };
+        act(&self.config, self.now, tcp, e, isn.map(Seq::new), &mut out);
         for s in &out.segments {
             self.waiting
                 .push(Output::Packet(packet(s, &ARRIVING.reversed())));
@@ -59,7 +74,12 @@ impl Live {
             self.waiting.push(Output::Read(out.read.to_vec(), out.end));
         }
         if self.tcp.state() == farewell::State::Closed {
-            self.tcp = Tcp::default(); // the user releases it
+            let over = std::mem::take(&mut self.tcp); // the user releases it, or keeps it to read on
+            if was_open && self.keeps {
+                self.left = Some(over);
+            }
+        } else {
+            self.left = None;
         }
         if out.broken {
             return Err(SubjectError::Broken(

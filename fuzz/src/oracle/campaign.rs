@@ -7,6 +7,7 @@ use farewell_model::endpoint::TcpState;
 use super::drive::{End, Run, drive};
 use super::expectations::Expectation;
 use super::finding::{Finding, findings};
+use super::freedom::CHOICES;
 use super::minimise::minimised;
 use super::random;
 use super::script::Script;
@@ -33,6 +34,8 @@ pub struct Campaign {
     pub segments: [u64; 2],
     /// The most states that were followed at a time.
     pub largest: usize,
+    /// Scripts in which it was seen to choose, by [`CHOICES`]: as the specification does by itself, or the other way.
+    pub chosen: [[u64; 2]; CHOICES.len()],
     /// What was found, by name.
     pub findings: BTreeMap<String, Found>,
 }
@@ -135,6 +138,11 @@ impl Campaign {
         for (count, reached) in self.states.iter_mut().zip(reached) {
             *count += u64::from(reached);
         }
+        for ((choice, ..), counts) in CHOICES.iter().zip(&mut self.chosen) {
+            for (other, count) in [false, true].into_iter().zip(counts) {
+                *count += u64::from(run.chosen.has(*choice, other));
+            }
+        }
         for (_, out, _) in &run.packets {
             self.segments[usize::from(*out)] += 1;
         }
@@ -227,6 +235,19 @@ impl std::fmt::Display for Campaign {
                 100.0 * n as f64 / self.scripts.max(1) as f64
             )?;
         }
-        writeln!(f)
+        writeln!(f)?;
+        let shown = CHOICES.iter().zip(&self.chosen);
+        let mut shown = shown.filter(|(_, n)| **n != [0, 0]).peekable();
+        if shown.peek().is_some() {
+            writeln!(f, "of what the RFCs leave open, scripts that show it:")?;
+        }
+        for ((_, about, does), [by_itself, other]) in shown {
+            writeln!(
+                f,
+                "  {about:56}  {} {by_itself}, {} {other}",
+                does[0], does[1]
+            )?;
+        }
+        Ok(())
     }
 }

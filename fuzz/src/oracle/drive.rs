@@ -6,7 +6,7 @@ use farewell_model::seq::Seq;
 use super::caught::{Panic, caught};
 use super::expectations::Expectation;
 use super::explained::{least, named, replay};
-use super::freedom::QUANTUM;
+use super::freedom::{Chosen, QUANTUM};
 use super::odd::Oddity;
 use super::packet::{self, PEER, SUBJECT};
 use super::script::{Peer, Script, Step};
@@ -102,6 +102,8 @@ pub struct Run {
     pub judged: u64,
     /// The most states that the oracle had to follow.
     pub largest: usize,
+    /// What it chose of what the RFCs leave open.
+    pub chosen: Chosen,
 }
 
 struct Driver<'a> {
@@ -151,12 +153,13 @@ pub fn drive(
             packets: Vec::new(),
             judged: 0,
             largest: 0,
+            chosen: Chosen::default(),
         },
     };
     if let Err(end) = d.all() {
         d.run.end = end;
     }
-    d.run.largest = d.oracle.largest;
+    (d.run.largest, d.run.chosen) = (d.oracle.largest, d.oracle.chosen());
     if d.tolerant {
         let explained = match d.run.end {
             End::Conforms | End::Undecided => d.run.moments.len(),

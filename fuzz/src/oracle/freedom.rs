@@ -164,51 +164,226 @@ pub fn plain(terms: &Terms, rules: RuleSet) -> Config {
     config(terms, rules)
 }
 
-/// Every configuration that matters to this event in this state: all combinations of what is free.
-pub fn readings(terms: &Terms, rules: RuleSet, state: TcpState, e: &Event) -> Vec<Config> {
+/// What a stack can be seen to choose.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Choice {
+    /// Contradiction 1.
+    RstInTimeWait,
+    /// Contradiction 2: what is answered restarts it, or not.
+    Restart,
+    /// And so does a segment with a new FIN alone.
+    RestartAsWritten,
+    /// MAY-2.
+    NewSynInTimeWait,
+    /// Contradiction 6.
+    OldSynInTimeWait,
+    /// Against loops of acknowledgments.
+    AckInTimeWait,
+    /// Contradiction 3.
+    AfterAbort,
+    /// Contradiction 4.
+    AckInSynReceived,
+    /// Contradiction 5.
+    RstWhenClosing,
+    /// Contradiction 7.
+    RstInSynSent,
+    /// MAY-12.
+    OldAck,
+    /// SHLD-31.
+    Ahead,
+    /// RFC 9293 3.8.6.1 and 3.10.4.
+    FinAtClosedWindow,
+    /// RFC 9293 3.3.1.
+    Window,
+    /// RFC 9293 3.5, figure 7.
+    SynTrimmed,
+    /// RFC 9293 3.10.7.2.
+    TextOnSyn,
+}
+
+/// What it is about, what the specification does by itself, and what else a stack may do.
+pub const CHOICES: [(Choice, &str, [&str; 2]); 16] = [
+    (
+        Choice::RstInTimeWait,
+        "a RST in TIME_WAIT (contradiction 1)",
+        ["is ignored", "ends it"],
+    ),
+    (
+        Choice::Restart,
+        "2 MSL (contradiction 2) begin again",
+        ["by a repeated FIN", "by all that is answered"],
+    ),
+    (
+        Choice::RestartAsWritten,
+        "and by a repeated FIN",
+        ["as is meant", "not, as written"],
+    ),
+    (
+        Choice::NewSynInTimeWait,
+        "a new SYN in TIME_WAIT (MAY-2)",
+        ["is refused", "reopens it"],
+    ),
+    (
+        Choice::OldSynInTimeWait,
+        "another SYN in TIME_WAIT (contradiction 6)",
+        ["is answered", "is dropped"],
+    ),
+    (
+        Choice::AckInTimeWait,
+        "an empty segment outside the window in TIME_WAIT",
+        ["is answered", "draws nothing"],
+    ),
+    (
+        Choice::AfterAbort,
+        "an ABORT (contradiction 3)",
+        ["lingers in TIME_WAIT", "enters CLOSED"],
+    ),
+    (
+        Choice::AckInSynReceived,
+        "an acknowledgment in SYN_RECEIVED (contradiction 4)",
+        ["meets RFC 5961's check first", "meets its own first"],
+    ),
+    (
+        Choice::RstWhenClosing,
+        "a RST in CLOSING or LAST_ACK (contradiction 5)",
+        ["is told", "is not told"],
+    ),
+    (
+        Choice::RstInSynSent,
+        "a RST in SYN_SENT (contradiction 7)",
+        ["is known by its acknowledgment", "by its number, too"],
+    ),
+    (
+        Choice::OldAck,
+        "what acknowledges less than MAX.SND.WND allows (MAY-12)",
+        ["is challenged", "is taken"],
+    ),
+    (
+        Choice::Ahead,
+        "text and FIN ahead of RCV.NXT (SHLD-31)",
+        ["are held", "are dropped"],
+    ),
+    (
+        Choice::FinAtClosedWindow,
+        "a FIN behind a closed window (3.8.6.1)",
+        ["waits", "goes out at once"],
+    ),
+    (
+        Choice::Window,
+        "a segment is held against the window (3.3.1)",
+        ["that there is room for", "that was offered last"],
+    ),
+    (
+        Choice::SynTrimmed,
+        "a SYN left of the window in SYN_RECEIVED (figure 7)",
+        ["is not acceptable", "is trimmed"],
+    ),
+    (
+        Choice::TextOnSyn,
+        "text and FIN on a SYN (3.10.7.2)",
+        ["are thrown away", "are queued"],
+    ),
+];
+
+/// What a state was seen to choose: two bits for each [`Choice`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Chosen(u32);
+
+impl Chosen {
+    /// One choice.
+    pub fn one(choice: Choice, other: bool) -> Chosen {
+        Chosen(1 << (2 * choice as u8 + u8::from(other)))
+    }
+
+    /// Both.
+    #[must_use]
+    pub fn and(self, more: Chosen) -> Chosen {
+        Chosen(self.0 | more.0)
+    }
+
+    /// What is sure where either can be.
+    #[must_use]
+    pub fn or(self, else_: Chosen) -> Chosen {
+        Chosen(self.0 & else_.0)
+    }
+
+    /// Whether that is among them.
+    pub fn has(self, choice: Choice, other: bool) -> bool {
+        self.or(Chosen::one(choice, other)) != Chosen::default()
+    }
+}
+
+/// Every configuration that matters to this event in this state: all combinations of what is free, and which that is.
+pub fn readings(
+    terms: &Terms,
+    rules: RuleSet,
+    state: TcpState,
+    e: &Event,
+) -> Vec<(Config, Chosen)> {
     use TcpState::*;
-    let mut all = vec![config(terms, rules)];
-    let mut or = |change: &dyn Fn(&mut Config)| {
-        let more: Vec<Config> = all
-            .iter()
-            .map(|c| {
-                let mut c = *c;
-                change(&mut c);
-                c
-            })
-            .collect();
+    let mut all = vec![(config(terms, rules), Chosen::default())];
+    let mut or = |choice: Choice, change: &dyn Fn(&mut Config)| {
+        let mut more = all.clone();
+        for (_, chosen) in &mut all {
+            *chosen = chosen.and(Chosen::one(choice, false));
+        }
+        for (c, chosen) in &mut more {
+            change(c);
+            *chosen = chosen.and(Chosen::one(choice, true));
+        }
         all.extend(more);
     };
     let without = |r: Rule| move |c: &mut Config| c.rules = c.rules.without(r);
     match e {
         Event::Call(call) => {
-            or(&|c| c.choices.fin_into_zero_window = true);
+            or(Choice::FinAtClosedWindow, &|c| {
+                c.choices.fin_into_zero_window = true;
+            });
             if matches!(call, Call::Abort | Call::Close) {
-                or(&without(Rule::AbortLingers));
+                or(Choice::AfterAbort, &without(Rule::AbortLingers));
             }
         }
         Event::Segment(s) => match state {
-            SynSent => or(&|c| c.choices.syn_sent_rst = SynSentRst::ExactZero),
+            SynSent => or(Choice::RstInSynSent, &|c| {
+                c.choices.syn_sent_rst = SynSentRst::ExactZero;
+            }),
             TimeWait => {
-                or(&|c| c.choices.answers = Answers::SequenceSpace);
-                or(&without(Rule::TimeWaitIgnoresRst));
-                or(&without(Rule::AckWindow));
-                or(&|c| c.choices.restart = Restart::EveryAnswer);
-                or(&|c| c.choices.restart = Restart::AsWritten);
-                or(&|c| c.choices.reopen = Reopen::Newer);
-                or(&|c| c.choices.old_syn = OldSyn::Drop);
+                or(Choice::AckInTimeWait, &|c| {
+                    c.choices.answers = Answers::SequenceSpace;
+                });
+                or(Choice::RstInTimeWait, &without(Rule::TimeWaitIgnoresRst));
+                or(Choice::OldAck, &without(Rule::AckWindow));
+                or(Choice::Restart, &|c| {
+                    c.choices.restart = Restart::EveryAnswer;
+                });
+                or(Choice::RestartAsWritten, &|c| {
+                    c.choices.restart = Restart::AsWritten;
+                });
+                or(Choice::NewSynInTimeWait, &|c| {
+                    c.choices.reopen = Reopen::Newer;
+                });
+                or(Choice::OldSynInTimeWait, &|c| {
+                    c.choices.old_syn = OldSyn::Drop;
+                });
             }
             Closed | Listen => {}
             _ => {
-                or(&|c| c.choices.fin_into_zero_window = true);
-                or(&without(Rule::AckWindow));
+                or(Choice::FinAtClosedWindow, &|c| {
+                    c.choices.fin_into_zero_window = true;
+                });
+                or(Choice::OldAck, &without(Rule::AckWindow));
                 if s.seq_len() > 0 {
-                    or(&|c| c.choices.reassembly = false);
-                    or(&without(Rule::AbortLingers));
+                    or(Choice::Ahead, &|c| c.choices.reassembly = false);
+                    or(Choice::AfterAbort, &without(Rule::AbortLingers));
                 }
-                or(&|c| c.choices.rst_tells_when_closing = false);
+                or(Choice::RstWhenClosing, &|c| {
+                    c.choices.rst_tells_when_closing = false;
+                });
                 if state == SynReceived {
-                    or(&|c| c.choices.ack_check_first = false);
+                    or(Choice::AckInSynReceived, &|c| {
+                        c.choices.ack_check_first = false;
+                    });
                 }
             }
         },

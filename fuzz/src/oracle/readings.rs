@@ -163,7 +163,9 @@ fn text_behind_the_peers_fin_is_ignored_with_or_without_an_answer() {
     assert!(drawn((ACK, 502, 101, 1), &out(&[(ACK, 101, 502)])));
     assert!(!drawn((ACK, 502, 101, 1), &out(&[(ACK, 101, 503)])));
     // A FIN, and what is not in the window, are acknowledged.
-    assert!(!drawn((FIN_ACK, 501, 101, 0), &out(&[])));
+    for (seq, len) in [(501, 0), (502, 0), (502, 1)] {
+        assert!(!drawn((FIN_ACK, seq, 101, len), &out(&[])));
+    }
     assert!(!drawn((ACK, 501, 101, 1), &out(&[])));
     assert!(!drawn((ACK, 520, 101, 1), &out(&[])));
 }

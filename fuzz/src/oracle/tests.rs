@@ -5,6 +5,7 @@ use super::capture::{PEER, capture};
 use super::drive::drive;
 use super::expectations;
 use super::finding::{Class, findings};
+use super::freedom::{CHOICES, Choice};
 use super::random;
 use super::script::Script;
 use super::set::{Oracle, Seen};
@@ -221,6 +222,39 @@ fn smoltcp_diverges_only_as_expected() {
         assert!(f.finding.expected, "{id}");
     }
     assert_eq!(all.undecided, 0);
+}
+
+/// What the RFCs leave open is seen, and the engine chooses the same each time.
+#[test]
+fn what_a_stack_chooses_is_seen() {
+    let seen = |stack: &dyn Stack| {
+        let known = expectations::read(stack.expectations()).unwrap();
+        Campaign::run(stack, &known, 1, 2_000).unwrap().chosen
+    };
+    let (farewell, smoltcp) = (seen(&Farewell), seen(&Smoltcp));
+    let of = |all: &[[u64; 2]], choice| {
+        let n = CHOICES.iter().position(|c| c.0 == choice).unwrap();
+        all[n].map(|n| n > 0)
+    };
+    for ((choice, ..), [by_itself, other]) in CHOICES.iter().zip(farewell) {
+        let not_seen = [Choice::OldSynInTimeWait]; // it shows in reopened lives alone
+        let is_seen = by_itself + other > 0;
+        assert_eq!(is_seen, !not_seen.contains(choice), "{choice:?}");
+        assert!(by_itself == 0 || other == 0, "{choice:?}");
+    }
+    // As `subjects` and the sources have it.
+    for (choice, by_farewell, by_smoltcp) in [
+        (Choice::NewSynInTimeWait, [false, true], [true, false]),
+        (Choice::AfterAbort, [true, false], [false, true]),
+        (Choice::FinAtClosedWindow, [true, false], [false, true]),
+    ] {
+        assert_eq!(of(&farewell, choice), by_farewell, "{choice:?}");
+        assert_eq!(of(&smoltcp, choice), by_smoltcp, "{choice:?}");
+    }
+    assert_eq!(of(&farewell, Choice::RstInTimeWait), [true, false]);
+    for choice in [Choice::RstInTimeWait, Choice::Window] {
+        assert!(of(&smoltcp, choice)[1], "{choice:?}");
+    }
 }
 
 #[test]

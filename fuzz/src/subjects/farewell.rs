@@ -36,6 +36,7 @@ impl Farewell {
             receive_buffer: BUFFER,
             fixed_window: false,
         })
+        .keeping()
     }
 }
 

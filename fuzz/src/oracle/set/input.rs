@@ -7,7 +7,7 @@ use farewell_model::seq::Seq;
 use farewell_model::spec::{Config, Spec, Tcb};
 
 use super::super::explain::{View, acknowledges, group};
-use super::super::freedom::{ACK_TICKS, THROTTLE_TICKS, readings};
+use super::super::freedom::{ACK_TICKS, Choice, Chosen, THROTTLE_TICKS, readings};
 use super::super::odd::{Lenience, Oddity, Treated, kind};
 use super::{Next, Oracle, Seen, State, Why};
 use crate::targets::lockstep::has_connection;
@@ -27,43 +27,63 @@ impl Oracle {
             return next.add(*s);
         }
         let mut all = readings(&self.terms, self.rules, s.tcb.state, &e);
-        for c in &mut all {
+        for (c, _) in &mut all {
             *c = self.of_state(*c, &s.tcb);
         }
         if matches!(e, Event::Segment(_)) {
-            let as_offered: Vec<_> = all.iter().filter_map(|c| self.as_offered(s, c)).collect();
+            let as_offered = |(c, chosen): &(Config, Chosen)| {
+                let chosen = chosen.and(Chosen::one(Choice::Window, true));
+                Some((self.as_offered(s, c)?, chosen))
+            };
+            let as_offered: Vec<_> = all.iter().filter_map(as_offered).collect();
+            if !as_offered.is_empty() {
+                for (_, chosen) in &mut all {
+                    *chosen = chosen.and(Chosen::one(Choice::Window, false));
+                }
+            }
             all.extend(as_offered);
         }
+        let (trimmed, above) = (trimmed(&s.tcb, &e), just_above(&s.tcb, &e));
         let mut is_explained = false;
-        for c in &all {
+        for (c, chosen) in &all {
+            let chosen = s.chosen.and(*chosen);
+            let choose = |choice, other| chosen.and(Chosen::one(choice, other));
             match self.one(s, c, e, Lenience::default(), reply, seen) {
-                Ok(after) => {
+                Ok(mut after) => {
                     is_explained = true;
+                    after.chosen = chosen;
+                    if trimmed.is_some() {
+                        after.chosen = choose(Choice::SynTrimmed, false);
+                    }
+                    let queued = behind_syn(&s.tcb, &e, &after.tcb);
+                    if queued.is_some() {
+                        after.chosen = choose(Choice::TextOnSyn, false);
+                    }
                     next.add(after);
-                    if let Some(queued) = behind_syn(&s.tcb, &e, &after.tcb) {
+                    if queued.is_some() {
                         next.add(State {
-                            behind_syn: Some(queued),
+                            behind_syn: queued,
+                            chosen: choose(Choice::TextOnSyn, true),
                             ..after
                         });
                     }
                 }
                 Err(why) => against.push((s.tcb.state, why)),
             }
-        }
-        if let Some((trimmed, lenience)) = trimmed(&s.tcb, &e) {
-            for c in &all {
-                let after = self.one(s, c, trimmed, lenience, reply, seen);
-                after.into_iter().for_each(|s| next.add(s));
+            if let Some((trimmed, lenience)) = trimmed
+                && let Ok(mut after) = self.one(s, c, trimmed, lenience, reply, seen)
+            {
+                after.chosen = choose(Choice::SynTrimmed, true);
+                next.add(after);
             }
-        }
-        if let Some(near) = just_above(&s.tcb, &e) {
-            let near = State { tcb: near, ..*s };
-            for c in &all {
+            if let Some(tcb) = above {
+                let near = State { tcb, ..*s };
                 let after = self.one(&near, c, e, Lenience::default(), reply, seen);
                 if let Ok(mut after) = after
                     && after.tcb.state == TcpState::SynReceived
                 {
                     after.tcb.old_rcv_nxt = s.tcb.rcv_nxt;
+                    after.chosen = chosen;
                     next.add(after);
                 }
             }
@@ -83,11 +103,12 @@ impl Oracle {
                 continue;
             }
             let mut explains = false;
-            for c in &all {
+            for (c, chosen) in &all {
                 // Each reading by itself: what fits into the window depends on which window that is.
                 let treated = odd.treats(c, &s.tcb, &e, self.acked);
-                for after in treated.map_or(Vec::new(), |t| self.oddly(s, t, reply, seen)) {
+                for mut after in treated.map_or(Vec::new(), |t| self.oddly(s, t, reply, seen)) {
                     explains = true;
+                    after.chosen = s.chosen.and(*chosen);
                     next.add(after);
                 }
             }
@@ -101,7 +122,7 @@ impl Oracle {
     fn beside_timers(
         &self,
         s: &State,
-        readings: &[Config],
+        readings: &[(Config, Chosen)],
         e: Event,
         reply: Option<CallError>,
         seen: &Seen,
@@ -130,14 +151,14 @@ impl Oracle {
             ..Lenience::default()
         };
         for s in &before.states {
-            for c in readings {
+            for (c, _) in readings {
                 let after = self.one(s, c, e, lenience, reply, &without(0));
                 after.into_iter().for_each(|s| next.add(s));
             }
         }
         // Behind it, what was sent before: a window that has just closed is not probed at once.
         let rest = without(seen.segments.len() - 1);
-        for c in readings {
+        for (c, _) in readings {
             if let Ok(after) = self.one(s, c, e, Lenience::default(), reply, &rest) {
                 let c = self.of_state(self.plain(), &after.tcb);
                 if View::of(&c, &after.tcb).has_in_flight(last) {

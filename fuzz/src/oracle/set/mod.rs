@@ -1,6 +1,6 @@
 //! The set of the specification's states that explain what has been observed so far.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use farewell_model::endpoint::{
     Call, CallError, Endpoint, Event, Flags, Indication, Observed, Segment, TcpState, Timer,
@@ -13,7 +13,7 @@ use zerocopy::IntoBytes;
 
 use super::expectations::Expectation;
 use super::explain::{View, is_pure_ack};
-use super::freedom::{plain, strict};
+use super::freedom::{Chosen, plain, strict};
 use super::odd::{Oddity, kind};
 use crate::subjects::Terms;
 
@@ -59,6 +59,8 @@ struct State {
     read: u8,
     /// What came with the SYN is queued until the handshake has ended.
     behind_syn: Option<Segment>,
+    /// What the stack has chosen, if this is its state.
+    chosen: Chosen,
 }
 
 impl State {
@@ -73,6 +75,7 @@ impl State {
             unread: Bytes::default(),
             read: 0,
             behind_syn: None,
+            chosen: Chosen::default(),
         }
     }
 
@@ -201,6 +204,12 @@ impl Oracle {
     pub fn readable(&self) -> u8 {
         let readable = |s: &State| self.observe(&s.tcb).readable;
         self.states.iter().map(readable).max().unwrap_or(0)
+    }
+
+    /// What the stack has chosen, whichever state it is in.
+    pub fn chosen(&self) -> Chosen {
+        let each = self.states.iter().map(|s| s.chosen);
+        each.reduce(Chosen::or).unwrap_or_default()
     }
 
     /// The states' names, each once.
@@ -384,11 +393,11 @@ impl Oracle {
     }
 }
 
-/// States, each once.
+/// States, each once: what was chosen on every way there.
 #[derive(Default)]
 struct Next {
     states: Vec<State>,
-    known: HashSet<Vec<u8>>,
+    known: HashMap<Vec<u8>, usize>,
 }
 
 impl Next {
@@ -407,8 +416,10 @@ impl Next {
             key.extend([s.flags.0, s.len]);
             key.extend(s.data());
         }
-        if self.known.insert(key) {
-            self.states.push(s);
+        let n = *self.known.entry(key).or_insert(self.states.len());
+        match self.states.get_mut(n) {
+            Some(there) => there.chosen = there.chosen.or(s.chosen),
+            None => self.states.push(s),
         }
     }
 }
