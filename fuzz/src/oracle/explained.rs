@@ -79,6 +79,20 @@ pub(super) fn named(
     if known.iter().any(|k| k.is_about(&by_itself.id())) {
         return by_itself;
     }
+    // Or to another of the states that there were.
+    let input = moments.last().and_then(|m| m.input.as_ref());
+    for kind in before
+        .last()
+        .map_or(BTreeSet::new(), |o| o.kinds(input.map(|(e, _)| e)))
+    {
+        let other = Divergence {
+            kind,
+            ..by_itself.clone()
+        };
+        if input.is_some() && known.iter().any(|k| k.is_about(&other.id())) {
+            return other;
+        }
+    }
     let silence = moments
         .last()
         .is_some_and(|m| m.input.is_none() && m.seen == Seen::default());

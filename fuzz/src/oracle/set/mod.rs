@@ -332,6 +332,15 @@ impl Oracle {
         }
     }
 
+    /// What that input is to each state, once.
+    pub(super) fn kinds(&self, e: Option<&Event>) -> BTreeSet<String> {
+        let each = self.states.iter().map(|s| {
+            let c = self.of_state(self.plain(), &s.tcb);
+            kind(&c, &s.tcb, self.edge, self.is_active, e)
+        });
+        each.collect()
+    }
+
     /// Whether a probe by an old number came out: it has no length, and counts as sent again all the same.
     fn is_probe(&self, states: &[State], seen: &Seen) -> bool {
         let c = self.plain();

@@ -67,7 +67,7 @@ impl Host {
         let socket = self.socket()?;
         if listens {
             self.user = User::Listens(listening(socket)?);
-            (self.sent, self.repeats) = (None, false);
+            self.forget();
             return Ok(());
         }
         match socket.connect(&SocketAddrV4::new(THERE, PEER.1).into()) {
@@ -77,8 +77,14 @@ impl Host {
             Ok(()) => {}
         }
         self.user = User::Has(socket);
-        (self.sent, self.repeats) = (None, false);
+        self.forget();
         Ok(())
+    }
+
+    /// What the last connection sent says nothing of the next.
+    fn forget(&mut self) {
+        (self.sent, self.repeats) = (None, false);
+        (self.syn, self.begins_narrow) = (None, false);
     }
 
     /// A SYN is about to arrive: what reopens TIME_WAIT in Linux is a listener. It is there for that SYN alone, for in CLOSED
@@ -117,7 +123,8 @@ impl Host {
         };
         self.repeats &= waits > 0;
         // The model's queue has four bytes, and its network no congestion.
-        if waits as usize + text.len() > MAX_DATA || self.repeats {
+        let narrow = self.repeats || self.begins_narrow && waits > 0;
+        if waits as usize + text.len() > MAX_DATA || narrow {
             // What is over or closing must say so all the same.
             return Err(match socket.write(&[]) {
                 Ok(_) => CallError::InsufficientResources,
@@ -165,7 +172,7 @@ impl Host {
             return Err(CallError::InsufficientResources.into());
         }
         // A FIN waits for the congestion window, of which the model knows nothing.
-        if self.repeats
+        if (self.repeats || self.begins_narrow)
             && call != Call::Abort
             && self.between()?.is_some_and(|s| s.unacknowledged > 0)
         {

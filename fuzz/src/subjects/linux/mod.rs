@@ -96,6 +96,8 @@ impl Stack for Linux {
             came: Vec::new(),
             sent: None,
             repeats: false,
+            begins_narrow: false,
+            syn: None,
         }))
     }
 }
@@ -129,6 +131,10 @@ struct Host {
     came: Vec<Vec<u8>>,
     /// The number behind all that was sent.
     sent: Option<u32>,
+    /// A SYN or SYN,ACK was sent again: the connection begins with a congestion window of a segment (RFC 5681 3.1).
+    begins_narrow: bool,
+    /// The number of the last SYN that was sent, and whether it had an ACK.
+    syn: Option<(u32, bool)>,
     /// Something was sent again, and is not acknowledged yet: the congestion window is a segment.
     repeats: bool,
 }
@@ -158,6 +164,10 @@ impl Host {
         let Ok(s) = packet::read(bytes, SUBJECT, PEER) else {
             return;
         };
+        if s.is(Flags::SYN) && !s.is(Flags::RST) {
+            let syn = (s.seq.raw(), s.is(Flags::ACK));
+            self.begins_narrow = self.syn.replace(syn) == Some(syn);
+        }
         // The SYN,ACK of a simultaneous open has its SYN's number, and is no repetition.
         let answers = s.is(Flags::SYN) && s.is(Flags::ACK);
         if s.seq_len() == 0 || s.is(Flags::RST) || answers {
