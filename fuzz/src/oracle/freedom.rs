@@ -1,9 +1,9 @@
 //! What the RFCs leave open, and for how long. What is not compared is one table, with a reason each.
 
-use farewell_model::endpoint::{Call, Event, TcpState};
+use farewell_model::endpoint::{Call, Event, Flags, MAX_DATA, Segment, TcpState};
 use farewell_model::rules::{Profile, Rule, RuleSet};
 use farewell_model::spec::choices::{Answers, OldSyn, Reopen, Restart, SynSentRst};
-use farewell_model::spec::{Choices, Config};
+use farewell_model::spec::{Choices, Config, Tcb};
 
 use crate::subject::Micros;
 use crate::subjects::Terms;
@@ -43,7 +43,7 @@ pub const FREEDOM: &[(&str, &str)] = &[
     ),
     (
         "when something is sent again, at the latest in the bound, with longer intervals while nothing arrives",
-        "RFC 6298; any part of what is in flight, same text; at an instant each octet once, and one that arrives may draw a repetition at once (RFC 5681, RFC 8985)",
+        "RFC 6298; any part of what is in flight, same text; at an instant each octet once (where time is real, three times), and one that arrives may draw a repetition at once (RFC 5681, RFC 8985)",
     ),
     ("acknowledgment of segments ahead of RCV.NXT", "MAY-13"),
     (
@@ -170,10 +170,10 @@ pub fn plain(terms: &Terms, rules: RuleSet) -> Config {
 pub enum Choice {
     /// Contradiction 1.
     RstInTimeWait,
-    /// Contradiction 2: what is answered restarts it, or not.
+    /// Contradiction 2: what is answered and has no FIN restarts 2 MSL, or not.
     Restart,
-    /// And so does a segment with a new FIN alone.
-    RestartAsWritten,
+    /// Contradiction 2: so does a repeated FIN, or not.
+    RestartByFin,
     /// MAY-2.
     NewSynInTimeWait,
     /// Contradiction 6.
@@ -211,13 +211,13 @@ pub const CHOICES: [(Choice, &str, [&str; 2]); 16] = [
     ),
     (
         Choice::Restart,
-        "2 MSL (contradiction 2) begin again",
-        ["by a repeated FIN", "by all that is answered"],
+        "in TIME_WAIT what is answered and has no FIN (contradiction 2)",
+        ["does not restart 2 MSL", "restarts 2 MSL"],
     ),
     (
-        Choice::RestartAsWritten,
-        "and by a repeated FIN",
-        ["as is meant", "not, as written"],
+        Choice::RestartByFin,
+        "a repeated FIN in TIME_WAIT (contradiction 2)",
+        ["restarts 2 MSL", "does not restart 2 MSL"],
     ),
     (
         Choice::NewSynInTimeWait,
@@ -288,7 +288,9 @@ pub const CHOICES: [(Choice, &str, [&str; 2]); 16] = [
 
 /// What a state was seen to choose: two bits for each [`Choice`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Chosen(u32);
+pub struct Chosen(u64);
+
+const _: () = assert!(CHOICES.len() <= 32);
 
 impl Chosen {
     /// One choice.
@@ -308,6 +310,13 @@ impl Chosen {
         Chosen(self.0 & else_.0)
     }
 
+    /// All but that choice.
+    #[must_use]
+    pub fn without(self, choice: Choice) -> Chosen {
+        let both = Chosen::one(choice, false).and(Chosen::one(choice, true));
+        Chosen(self.0 & !both.0)
+    }
+
     /// Whether that is among them.
     pub fn has(self, choice: Choice, other: bool) -> bool {
         self.or(Chosen::one(choice, other)) != Chosen::default()
@@ -315,13 +324,9 @@ impl Chosen {
 }
 
 /// Every configuration that matters to this event in this state: all combinations of what is free, and which that is.
-pub fn readings(
-    terms: &Terms,
-    rules: RuleSet,
-    state: TcpState,
-    e: &Event,
-) -> Vec<(Config, Chosen)> {
+pub fn readings(terms: &Terms, rules: RuleSet, tcb: &Tcb, e: &Event) -> Vec<(Config, Chosen)> {
     use TcpState::*;
+    let state = tcb.state;
     let mut all = vec![(config(terms, rules), Chosen::default())];
     let mut or = |choice: Choice, change: &dyn Fn(&mut Config)| {
         let mut more = all.clone();
@@ -354,18 +359,17 @@ pub fn readings(
                 });
                 or(Choice::RstInTimeWait, &without(Rule::TimeWaitIgnoresRst));
                 or(Choice::OldAck, &without(Rule::AckWindow));
-                or(Choice::Restart, &|c| {
-                    c.choices.restart = Restart::EveryAnswer;
-                });
-                or(Choice::RestartAsWritten, &|c| {
-                    c.choices.restart = Restart::AsWritten;
-                });
-                or(Choice::NewSynInTimeWait, &|c| {
-                    c.choices.reopen = Reopen::Newer;
-                });
-                or(Choice::OldSynInTimeWait, &|c| {
-                    c.choices.old_syn = OldSyn::Drop;
-                });
+                let syn = s.is(Flags::SYN) && !s.is(Flags::ACK) && !s.is(Flags::RST);
+                if syn && tcb.rcv_nxt.at_or_before(s.seq) {
+                    or(Choice::NewSynInTimeWait, &|c| {
+                        c.choices.reopen = Reopen::Newer;
+                    });
+                } else if syn {
+                    or(Choice::OldSynInTimeWait, &|c| {
+                        (c.choices.reopen, c.choices.old_syn) = (Reopen::Newer, OldSyn::Drop);
+                    });
+                }
+                all = restarts(&all, tcb, s);
             }
             Closed | Listen => {}
             _ => {
@@ -389,7 +393,49 @@ pub fn readings(
         },
         Event::Timer(_) | Event::Tick => {}
     }
+    // What a stack does with other control bits may have other reasons.
+    if let Event::Segment(s) = e
+        && !ORDINARY.contains(&s.flags)
+    {
+        for (_, chosen) in &mut all {
+            *chosen = Chosen::default();
+        }
+    }
     all
+}
+
+/// Control bits that TCPs send.
+const ORDINARY: [Flags; 6] = [
+    Flags::SYN,
+    Flags::SYN.with(Flags::ACK),
+    Flags::ACK,
+    Flags::FIN.with(Flags::ACK),
+    Flags::RST,
+    Flags::RST.with(Flags::ACK),
+];
+
+/// The three readings of contradiction 2, by what each does with this segment.
+fn restarts(all: &[(Config, Chosen)], tcb: &Tcb, s: &Segment) -> Vec<(Config, Chosen)> {
+    let is_fin = s.is(Flags::FIN);
+    let in_window = s.seq == tcb.rcv_nxt || s.seq.within(tcb.rcv_nxt, MAX_DATA as u32);
+    let each = [
+        (Restart::RepeatedFin, is_fin),
+        (Restart::EveryAnswer, true),
+        (Restart::AsWritten, in_window && !is_fin),
+    ];
+    let with = |(reading, does): (Restart, bool)| {
+        let chosen = if is_fin {
+            Chosen::one(Choice::RestartByFin, !does)
+        } else {
+            Chosen::one(Choice::Restart, does)
+        };
+        all.iter().map(move |(c, others)| {
+            let mut c = *c;
+            c.choices.restart = reading;
+            (c, others.and(chosen))
+        })
+    };
+    each.into_iter().flat_map(with).collect()
 }
 
 /// How much a clause weighs.

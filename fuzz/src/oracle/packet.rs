@@ -2,9 +2,7 @@
 //! judge nothing.
 
 use etherparse::checksum::Sum16BitWords;
-use etherparse::{
-    IpNumber, Ipv4Header, NetSlice, SlicedPacket, TcpHeader, TcpOptionElement, TransportSlice,
-};
+use etherparse::{IpNumber, Ipv4Header, NetSlice, SlicedPacket, TcpHeader, TransportSlice};
 use farewell_model::endpoint::{Flags, MAX_DATA, Segment};
 use farewell_model::seq::Seq;
 
@@ -47,11 +45,11 @@ pub enum NoSegment {
     ControlBits,
     /// An option that does not go there.
     #[error("the options cannot be read: {0}")]
-    Options(String),
+    Options(&'static str),
     /// An option for which the other side must have offered it, or that only a SYN has (RFC 9293 3.2, RFC 7323 2.2 and 3.2, RFC
     /// 2018 2).
-    #[error("an option that the peer did not offer, or that belongs on a SYN: {0}")]
-    Unasked(&'static str),
+    #[error("an option that the peer did not offer, or that belongs on a SYN: kind {0}")]
+    Unasked(u8),
 }
 
 /// The packet of a segment.
@@ -112,10 +110,9 @@ pub fn read(bytes: &[u8], from: Socket, to: Socket) -> Result<Segment, NoSegment
     if tcp.urg() || tcp.ece() || tcp.cwr() || tcp.ns() {
         return Err(NoSegment::ControlBits);
     }
-    for option in tcp.options_iterator() {
-        let option = option.map_err(|why| NoSegment::Options(why.to_string()))?;
-        if let Some(unasked) = unasked(&option, tcp.syn(), tcp.ack()) {
-            return Err(NoSegment::Unasked(unasked));
+    for kind in kinds(tcp.options())? {
+        if !may_have(kind, tcp.syn(), tcp.ack()) {
+            return Err(NoSegment::Unasked(kind));
         }
     }
     let payload = tcp.payload();
@@ -147,17 +144,33 @@ pub fn read(bytes: &[u8], from: Socket, to: Socket) -> Result<Segment, NoSegment
     })
 }
 
-fn unasked(option: &TcpOptionElement, syn: bool, ack: bool) -> Option<&'static str> {
-    use TcpOptionElement as Is;
-    let (name, goes) = match option {
-        Is::Noop => return None,
-        Is::MaximumSegmentSize(_) => ("maximum segment size", syn),
-        Is::WindowScale(_) => ("window scale", syn && !ack),
-        Is::Timestamp(..) => ("timestamps", syn && !ack),
-        Is::SelectiveAcknowledgementPermitted => ("SACK permitted", syn && !ack),
-        Is::SelectiveAcknowledgement(..) => ("SACK", false),
-    };
-    (!goes).then_some(name)
+/// End of the list, and no operation: single octets.
+const END: u8 = 0;
+const NO_OPERATION: u8 = 1;
+const MAXIMUM_SEGMENT_SIZE: u8 = 2;
+const SACK: u8 = 5;
+
+/// The kinds of a header's options (RFC 9293 3.1), those that this program does not know among them.
+fn kinds(mut options: &[u8]) -> Result<Vec<u8>, NoSegment> {
+    let mut kinds = Vec::new();
+    while let [kind, rest @ ..] = options {
+        options = match *kind {
+            END => &[],
+            NO_OPERATION => rest,
+            _ => {
+                let length = rest.first().copied().map(usize::from);
+                let behind = length.filter(|n| *n >= 2).and_then(|n| options.get(n..));
+                kinds.push(*kind);
+                behind.ok_or(NoSegment::Options("one has a length that cannot be"))?
+            }
+        };
+    }
+    Ok(kinds)
+}
+
+/// Whether a segment may have it to which nobody has offered anything: a SYN offers what it likes, but no SACK.
+fn may_have(kind: u8, syn: bool, ack: bool) -> bool {
+    syn && (kind == MAXIMUM_SEGMENT_SIZE || !ack && kind != SACK)
 }
 
 #[cfg(test)]
@@ -209,25 +222,25 @@ mod tests {
 
     #[test]
     fn an_option_that_nobody_offered_is_refused() {
-        use TcpOptionElement as Is;
-        for (option, allowed) in [
-            (Is::MaximumSegmentSize(536), [true, true, false]),
-            (Is::WindowScale(0), [true, false, false]),
-            (Is::Timestamp(1, 0), [true, false, false]),
-            (Is::SelectiveAcknowledgementPermitted, [true, false, false]),
-            (
-                Is::SelectiveAcknowledgement((1, 2), [None; 3]),
-                [false, false, false],
-            ),
-            (Is::Noop, [true, true, true]),
-        ] {
+        let anything = [true, false, false];
+        let cases: [(&[u8], [bool; 3]); 8] = [
+            (&[2, 4, 2, 24], [true, true, false]), // maximum segment size
+            (&[3, 3, 0, 0], anything),             // window scale
+            (&[4, 2, 1, 1], anything),             // SACK permitted
+            (&[8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 1], anything),
+            (&[34, 2, 1, 0], anything), // Fast Open, RFC 7413
+            (&[5, 10, 0, 0, 0, 1, 0, 0, 0, 2, 1, 1], [false; 3]),
+            (&[1, 1, 1, 0], [true; 3]),
+            (&[2, 9, 2, 24], [false; 3]), // longer than the header
+        ];
+        for (options, allowed) in cases {
             for ((syn, ack), allowed) in [(true, false), (true, true), (false, true)]
                 .into_iter()
                 .zip(allowed)
             {
                 let mut tcp = TcpHeader::new(SUBJECT.1, PEER.1, 1, 4);
                 (tcp.syn, tcp.ack) = (syn, ack);
-                tcp.set_options(std::slice::from_ref(&option)).unwrap();
+                tcp.set_options_raw(options).unwrap();
                 let length = tcp.header_len() as u16;
                 let mut ip =
                     Ipv4Header::new(length, TTL, IpNumber::TCP, SUBJECT.0, PEER.0).unwrap();
@@ -235,7 +248,7 @@ mod tests {
                 tcp.checksum = tcp.calc_checksum_ipv4(&ip, &[]).unwrap();
                 let bytes = [&ip.to_bytes()[..], &tcp.to_bytes()[..]].concat();
                 let read = read(&bytes, SUBJECT, PEER);
-                assert_eq!(read.is_ok(), allowed, "{option:?} {syn} {ack}: {read:?}");
+                assert_eq!(read.is_ok(), allowed, "{options:?} {syn} {ack}: {read:?}");
             }
         }
     }

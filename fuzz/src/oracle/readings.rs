@@ -113,7 +113,8 @@ fn a_simultaneous_open_ends_as_in_figure_7_or_as_in_3_10_7_4() {
             .comes((SYN_ACK, 500, 101, 0), &out(&[(RST, 101, 0)]))
     );
     // Its acknowledgment counts as ever.
-    at.comes((SYN_ACK, 500, 100, 0), &out(&[(ACK, 101, 501)]));
+    let old = (SYN_ACK, 500, 100, 0);
+    assert!(at.comes(old, &out(&[(ACK, 101, 501)])));
     assert_eq!(at.0.names(), [TcpState::SynReceived]);
 }
 
@@ -142,6 +143,12 @@ fn what_comes_with_a_syn_is_thrown_away_or_queued() {
         };
         assert_eq!(at.call(Call::Receive(4), &read), right);
     }
+
+    let mut at = At::time_wait();
+    assert!(at.comes((SYN, 900, 0, 2), &out(&[(SYN_ACK, 300, 901)])));
+    let mut answer = out(&[(ACK, 301, 903)]);
+    answer.segments[0].wnd = 2;
+    assert!(at.comes((ACK, 901, 301, 0), &answer));
 
     let mut at = At::syn_sent();
     let fin = SYN.with(Flags::FIN);
@@ -253,6 +260,30 @@ fn closed_hands_over_what_had_come_and_nothing_else() {
     assert!(reads(&[b"d", b"e"]));
     for wrong in [&[&b"x"[..]][..], &[b"def"], &[b"d", b"d"], &[b"e"]] {
         assert!(!reads(wrong), "{wrong:?}");
+    }
+    // The end stands behind all of it.
+    for (text, right) in [(&b""[..], false), (b"d", false), (b"de", true)] {
+        let read = Seen {
+            read: text.to_vec(),
+            end: true,
+            ..Seen::default()
+        };
+        let mut at = at.clone();
+        assert_eq!(at.call(Call::Receive(4), &read), right, "{text:?}");
+    }
+    // A connection that was reset has no end, whatever was read before.
+    let mut reset = At::established();
+    let mut answer = out(&[(ACK, 101, 503)]);
+    answer.segments[0].wnd = 2;
+    assert!(reset.comes((ACK, 501, 101, 2), &answer));
+    assert!(reset.comes((RST, 503, 0, 0), &out(&[])));
+    for (text, end, right) in [(&b"de"[..], false, true), (b"", true, false)] {
+        let read = Seen {
+            read: text.to_vec(),
+            end,
+            ..Seen::default()
+        };
+        assert_eq!(reset.call(Call::Receive(4), &read), right, "{text:?}");
     }
     // Or it says that there is no connection.
     let refused = Some(CallError::DoesNotExist);

@@ -26,9 +26,12 @@ impl Oracle {
         if s.lost {
             return next.add(*s);
         }
-        let mut all = readings(&self.terms, self.rules, s.tcb.state, &e);
-        for (c, _) in &mut all {
+        let mut all = readings(&self.terms, self.rules, &s.tcb, &e);
+        for (c, chosen) in &mut all {
             *c = self.of_state(*c, &s.tcb);
+            if seen.segments.is_empty() {
+                *chosen = chosen.without(Choice::Restart); // that is about what is answered
+            }
         }
         if matches!(e, Event::Segment(_)) {
             let as_offered = |(c, chosen): &(Config, Chosen)| {
@@ -296,6 +299,7 @@ impl Oracle {
         }
         match e {
             // Refused, any call says it.
+            Event::Call(Call::Receive(_)) if reply.is_none() => {}
             Event::Call(call) if call != Call::Status => after.reset = false,
             _ if out.told.contains(&Indication::Reset) => {
                 after.reset = !Spec::observe(c, &s.tcb).fin_received;
@@ -392,10 +396,11 @@ impl Oracle {
         if s.reset && seen.end {
             return Err(Why::EndAfterReset);
         }
-        // CLOSED may hand over what the connection has left, and say in its own way that it is gone.
+        // CLOSED may hand over what the connection has left, and say in its own way that it is gone; but not that it was all.
         let right = if s.tcb.state == TcpState::Closed {
             let left = s.unread.as_slice().get(usize::from(s.read)..);
-            left.is_some_and(|left| left.starts_with(&seen.read))
+            let left = left.and_then(|left| left.strip_prefix(&seen.read[..]));
+            left.is_some_and(|left| left.is_empty() || !seen.end)
         } else {
             seen.read[..] == out.read[..] && seen.end == out.end
         };
@@ -443,8 +448,8 @@ fn behind_syn(before: &Tcb, e: &Event, after: &Tcb) -> Option<Segment> {
     let Event::Segment(mut s) = *e else {
         return None;
     };
-    let begins = matches!(before.state, TcpState::Listen | TcpState::SynSent)
-        && after.state == TcpState::SynReceived;
+    use TcpState::{Listen, SynReceived, SynSent, TimeWait};
+    let begins = matches!(before.state, Listen | SynSent | TimeWait) && after.state == SynReceived;
     if !begins || !s.is(Flags::SYN) || s.len == 0 && !s.is(Flags::FIN) {
         return None;
     }
