@@ -244,7 +244,7 @@ impl std::fmt::Display for Campaign {
         for ((_, about, does), [by_itself, other]) in shown {
             writeln!(
                 f,
-                "  {about:56}  {} {by_itself}, {} {other}",
+                "  {about:64}  {} {by_itself}, {} {other}",
                 does[0], does[1]
             )?;
         }

@@ -440,6 +440,8 @@ fn place(s: &Segment, next: Seq, wnd: u32) -> &'static str {
         // Not "RCV.NXT before the end": half the sequence space away, each is before the other.
         if next.within(s.seq, s.seq_len()) {
             "overlap"
+        } else if s.seq - next == 1 << 31 {
+            "opposite"
         } else {
             "left"
         }
@@ -485,8 +487,9 @@ mod tests {
             (104, 2, "edge"),
             (105, 0, "right"),
             (100 + half - 1, 0, "right"),
-            (100 + half, 0, "left"), // before RCV.NXT, and RCV.NXT before it
-            (100 + half, 4, "left"),
+            (100 + half, 0, "opposite"), // before RCV.NXT, and RCV.NXT before it
+            (100 + half, 4, "opposite"),
+            (101 + half, 0, "left"),
         ] {
             assert_eq!(
                 at(Flags::ACK, seq, len),
