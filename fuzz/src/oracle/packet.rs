@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn an_option_that_nobody_offered_is_refused() {
         let anything = [true, false, false];
-        let cases: [(&[u8], [bool; 3]); 8] = [
+        let cases: [(&[u8], [bool; 3]); 9] = [
             (&[2, 4, 2, 24], [true, true, false]), // maximum segment size
             (&[3, 3, 0, 0], anything),             // window scale
             (&[4, 2, 1, 1], anything),             // SACK permitted
@@ -232,6 +232,7 @@ mod tests {
             (&[5, 10, 0, 0, 0, 1, 0, 0, 0, 2, 1, 1], [false; 3]),
             (&[1, 1, 1, 0], [true; 3]),
             (&[2, 9, 2, 24], [false; 3]), // longer than the header
+            (&[30, 1, 0, 0], [false; 3]), // shorter than itself
         ];
         for (options, allowed) in cases {
             for ((syn, ack), allowed) in [(true, false), (true, true), (false, true)]
