@@ -3,6 +3,7 @@
 use farewell_model::endpoint::{Call, CallError, Event, Flags, MAX_DATA, Segment, TcpState};
 use farewell_model::seq::Seq;
 
+use super::expectations;
 use super::set::{Oracle, Seen};
 use crate::subjects::Terms;
 
@@ -237,6 +238,16 @@ fn an_octet_comes_once_at_an_instant() {
     assert!(at.silent(3));
     assert!(at.clone().0.quantum(&out(&[fin])).is_ok());
     assert!(at.0.quantum(&out(&[fin, fin])).is_err());
+    // Nothing is judged behind an oddity that has no state after it.
+    let mut at = At::closed();
+    let known = "waits | must | close-waits/*/* | RFC 9293 3.10.4 | it does";
+    at.0.allow(&expectations::read(known).unwrap(), |_| true);
+    assert!(at.call(Call::OpenPassive { timestamps: false }, &out(&[])));
+    assert!(at.comes((SYN, 500, 0, 0), &out(&[(SYN_ACK, 100, 501)])));
+    assert!(at.call(Call::Shutdown, &out(&[])));
+    assert!(at.0.is_lost());
+    assert!(at.0.quantum(&out(&[fin, fin])).is_ok());
+    assert!(at.comes((ACK, 501, 101, 0), &out(&[fin, fin])));
 }
 
 #[test]
